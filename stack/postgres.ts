@@ -1,0 +1,205 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { Daemon } from './daemon.js';
+import { lastLines, setAside } from './log-file.js';
+import { freePort, loopback } from './ports.js';
+import { locateBinaries, type PostgresBinaries } from './postgres-binaries.js';
+import { preparePostgresFolder, type PostgresFolder } from './postgres-folder.js';
+import { databaseUser, type RunAs } from './postgres-user.js';
+import { commandLine, endProcess, type StopSteps } from './processes.js';
+import { messageOf, StackError } from './stack-error.js';
+import { until } from './wait.js';
+
+const run = promisify(execFile);
+
+/** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one. */
+const stopSteps: StopSteps = [
+  ['SIGINT', 10_000],
+  ['SIGQUIT', 3_000],
+  ['SIGKILL', 2_000],
+];
+
+const startTimeout = 120_000;
+
+export interface PostgresOptions {
+  /** Folder given over to this server; made when missing, kept between starts. */
+  readonly folder: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Server settings beside our own, such as `{ fsync: 'off' }` where nothing must outlive a crash. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Told in one line what a person should know, such as that the data is kept elsewhere. */
+  readonly onNotice?: (line: string) => void;
+}
+
+export interface Postgres {
+  readonly port: number;
+  readonly pid: number;
+  /** Such as `18.4`. */
+  readonly version: string;
+  /** Whether this start made the cluster. */
+  readonly created: boolean;
+  /** Resolves with the reason in words when the server has ended, whoever ended it. */
+  readonly exited: Promise<string>;
+  /** URL for the superuser, who alone may connect to `postgres` and `template1`. */
+  superuserUrl(database?: string): string;
+  /** Fast shutdown; harsher after 10 s. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a PostgreSQL server of our own on the loopback address, from the npm package's binaries; makes the cluster at the
+ * first start. A server left in the folder by a killed launcher is shut down first.
+ * @throws StackError where a person has to help
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const runAs = databaseUser(join(options.folder, 'cluster', 'data'));
+  const [binaries, folder] = await Promise.all([locateBinaries(runAs), preparePostgresFolder(options.folder, runAs)]);
+  const notice = noticeOf(binaries, folder);
+  const created = !(await stat(folder.data).catch(() => undefined));
+  if (created) {
+    if (notice) options.onNotice?.(notice);
+    await initialize(binaries, folder, runAs);
+  } else {
+    await assertUsable(binaries, folder);
+    await endLeftover(folder.data);
+  }
+  const password = (await readFile(folder.passwordFile, 'utf8').catch(() => '')).trim();
+  if (!password) throw broken(folder.data, 'the superuser’s password is missing');
+  const port = options.port ?? (await freePort());
+  setAside(folder.log);
+  const daemon = await launch(binaries, folder, port, options.settings, runAs);
+  const superuserUrl = (database = 'postgres') => `postgresql://postgres:${password}@${loopback}:${port}/${database}`;
+  const stop = () => daemon.stop(stopSteps);
+  try {
+    await closeMaintenanceDatabases(superuserUrl());
+  } catch (error) {
+    await stop();
+    throw broken(folder.data, messageOf(error));
+  }
+  return { port, pid: daemon.pid, version: binaries.version, created, exited: daemon.exited, superuserUrl, stop };
+}
+
+/** Shuts down a server that a killed launcher left running in this folder; answers whether there was one. */
+export async function endLeftoverPostgres(folder: string): Promise<boolean> {
+  const { data } = await preparePostgresFolder(folder, databaseUser(join(folder, 'cluster', 'data')));
+  return endLeftover(data);
+}
+
+const broken = (data: string, why: string) =>
+  new StackError(`The database in ${data} cannot be used (${why}): npm run reset starts over.`);
+
+function noticeOf({ copiedTo }: PostgresBinaries, { movedTo }: PostgresFolder): string | undefined {
+  if (!copiedTo && !movedTo) return undefined;
+  const where = [movedTo && `its data is kept in ${movedTo}`, copiedTo && `its programs in ${copiedTo}`];
+  return `PostgreSQL may not run as root and its user cannot enter this folder: ${where.filter(Boolean).join(', ')}`;
+}
+
+async function initialize({ initdb }: PostgresBinaries, folder: PostgresFolder, runAs?: RunAs): Promise<void> {
+  await rm(folder.unfinished, { recursive: true, force: true });
+  await rm(folder.passwordFile, { force: true });
+  await writeFile(folder.passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  if (runAs) await chown(folder.passwordFile, runAs.uid, runAs.gid);
+  const args = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${folder.passwordFile}`, '--encoding=UTF8'];
+  const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  try {
+    await run(initdb, [`--pgdata=${folder.unfinished}`, ...args, ...locale], { cwd: '/', env: serverEnv(), ...runAs });
+  } catch (error) {
+    const told = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    throw new StackError(`PostgreSQL could not make its data folder ${folder.data}: ${told || messageOf(error)}`);
+  }
+  await rename(folder.unfinished, folder.data);
+}
+
+async function assertUsable({ version }: PostgresBinaries, { data }: PostgresFolder): Promise<void> {
+  const major = version.split('.')[0];
+  const made = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  if (made === undefined) throw broken(data, 'PG_VERSION cannot be read');
+  if (made.trim() !== major) throw broken(data, `made by PostgreSQL ${made.trim()}, and this is ${major}`);
+  if (!(await stat(join(data, 'global', 'pg_control')).catch(() => undefined))) {
+    throw broken(data, 'global/pg_control is missing');
+  }
+}
+
+async function endLeftover(data: string): Promise<boolean> {
+  const lock = join(data, 'postmaster.pid');
+  const pid = Number((await readFile(lock, 'utf8').catch(() => '')).split('\n')[0]);
+  if (!pid) return false;
+  const called = (await commandLine(pid)) ?? '';
+  // A server's working folder is its data folder, also when the checkout was moved meanwhile.
+  const works = called && (await readlink(`/proc/${pid}/cwd`).catch(() => undefined));
+  const ours = works ? works === data : called.includes(` -D ${data} `);
+  const doubtful = !ours && !works && called.includes('postgres');
+  if (doubtful || (ours && !(await endProcess(pid, stopSteps)))) {
+    throw new StackError(
+      `A PostgreSQL of an earlier start (process ${pid}) cannot be stopped: end it, then try again.`,
+    );
+  }
+  // The number may belong to some other process by now, and PostgreSQL would then not start.
+  await rm(lock, { force: true });
+  return ours;
+}
+
+async function launch(
+  { postgres }: PostgresBinaries,
+  folder: PostgresFolder,
+  port: number,
+  settings: PostgresOptions['settings'],
+  runAs?: RunAs,
+): Promise<Daemon> {
+  const all = { ...serverSettings(port), ...settings };
+  const args = ['-D', folder.data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const start = () =>
+    Daemon.start({ command: postgres, args, env: serverEnv(), cwd: '/', log: folder.log, runAs: runAs });
+  let daemon = start();
+  const ready = await until(async () => {
+    if (await isReady(folder.data, daemon.pid)) return true;
+    if (daemon.ended === undefined) return false;
+    // Backends of a killed server need a moment to notice.
+    if (!lastLines(folder.log, 3).some((line) => line.includes('still in use'))) return true;
+    daemon = start();
+    return false;
+  }, startTimeout);
+  if (ready && daemon.ended === undefined) return daemon;
+  await daemon.stop(stopSteps);
+  const told = lastLines(folder.log, 8).join('\n  ');
+  throw new StackError(
+    `PostgreSQL did not start; ${folder.log} ends with:\n  ${told}\nIf its data is broken, npm run reset starts over.`,
+  );
+}
+
+const serverSettings = (port: number): Record<string, string> => ({
+  listen_addresses: loopback,
+  port: String(port),
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '128MB',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+});
+
+/** Nothing of the launcher's environment: PG* variables would change what the server does. */
+const serverEnv = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' });
+
+/** The server tells its state in the last line of its lock file, as pg_ctl reads it. */
+async function isReady(data: string, pid: number): Promise<boolean> {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
+/** By default every role may connect to these two. */
+async function closeMaintenanceDatabases(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC');
+  } finally {
+    await client.end();
+  }
+}
