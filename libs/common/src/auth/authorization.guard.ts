@@ -1,0 +1,31 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '../http/problem.js';
+import { type Policy, policyKey } from './policy.js';
+import type { TokenVerifier } from './token-verifier.js';
+
+const bearer = /^Bearer ([A-Za-z0-9_.~+/=-]+)$/i;
+
+/**
+ * The first half of the first wall: who asks. What the caller may do is decided by the unit of work, inside the
+ * transaction that does it.
+ */
+export class AuthorizationGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly verifier: TokenVerifier,
+  ) {}
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    if (execution.getType() !== 'http') return true;
+    const policy = this.reflector.get<Policy | undefined>(policyKey, execution.getHandler());
+    if (!policy) throw new Error('a route without a policy');
+    if (policy.kind === 'public') return true;
+    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+    const token = bearer.exec(request.headers.authorization ?? '')?.[1];
+    if (token === undefined) throw new Problem(401, 'unauthorized', 'A bearer access token is required.');
+    request.context = { ...(await this.verifier.verify(token)), policy, trace: request.trace };
+    return true;
+  }
+}

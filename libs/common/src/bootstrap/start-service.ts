@@ -1,0 +1,78 @@
+import 'reflect-metadata';
+import { Catch, Module, type RpcExceptionFilter } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { AddressInfo } from 'node:net';
+import { type Observable, throwError } from 'rxjs';
+import { routePolicies } from '../auth/route-policies.js';
+import type { ServiceConfig } from '../config/service-config.js';
+import { topology } from '../contracts/topology.js';
+import { Schema } from '../database/schema.js';
+import { EventSubscriber } from '../events/subscriber.js';
+import { createLogger, NestLogger } from '../observability/logger.js';
+import { CommonModule, type ServiceDefinition, ServiceParts } from './common.module.js';
+import { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
+
+/** Nest replaces what a handler throws by "Internal server error"; the subscription needs to know what it was. */
+@Catch()
+class RethrowFilter implements RpcExceptionFilter {
+  catch(exception: unknown): Observable<never> {
+    return throwError(() => exception);
+  }
+}
+
+@Module({})
+class ServiceModule {}
+
+/**
+ * Starts one service: HTTP on Fastify, the transport of events, relay and log reader. It listens before its database or
+ * NATS can be reached and says what it waits for.
+ */
+export async function startService<Config extends ServiceConfig>(
+  definition: ServiceDefinition<Config>,
+): Promise<{ app: NestFastifyApplication; url: string }> {
+  const { name, config } = definition;
+  const logger = createLogger(name, config.LOG_LEVEL);
+  const schema = await new Schema({ entities: definition.entities }).load();
+  const untyped = definition as unknown as ServiceDefinition;
+  const parts = new ServiceParts(untyped, schema, logger);
+  const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
+  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  useHttpConventions(app, logger);
+  if (topology[name].reads.length > 0) {
+    const { broker, system } = parts;
+    const strategy = new EventSubscriber({
+      service: name,
+      systemUrl: config.SYSTEM_DATABASE_URL,
+      system,
+      broker,
+      logger,
+    });
+    app.connectMicroservice<MicroserviceOptions>({ strategy }).useGlobalFilters(new RethrowFilter());
+    await app.startAllMicroservices();
+  }
+  await app.init();
+  routePolicies(app);
+  await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://${config.SERVICE_HOST}:${port}`;
+  logger.info({ url }, 'listening');
+  return { app, url };
+}
+
+/** The main function of a service's process: stops on signals, and says in one line why it cannot start. */
+export async function runService<Config extends ServiceConfig>(define: () => ServiceDefinition<Config>): Promise<void> {
+  try {
+    const definition = define();
+    const { app } = await startService(definition);
+    stopOnSignals(app, createLogger(definition.name, definition.config.LOG_LEVEL));
+  } catch (error) {
+    createLogger('bootstrap', 'info').fatal({ err: error }, error instanceof Error ? error.message : 'cannot start');
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,3 @@
+export { Flag } from './flag.js';
+export { loadConfig } from './load-config.js';
+export { HttpConfig, ServiceConfig } from './service-config.js';

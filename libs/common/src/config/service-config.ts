@@ -1,0 +1,65 @@
+import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Max, Min } from 'class-validator';
+
+const postgresUrl = { protocols: ['postgres', 'postgresql'], require_tld: false, require_protocol: true };
+const natsUrl = { protocols: ['nats', 'tls'], require_tld: false, require_protocol: true };
+const httpUrl = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
+
+/** Settings of every process that listens for HTTP. */
+export class HttpConfig {
+  @IsIn(['development', 'test', 'production'])
+  NODE_ENV = 'development';
+
+  @IsString()
+  SERVICE_HOST = '127.0.0.1';
+
+  /** TCP port; 0 takes a free one. */
+  @IsInt()
+  @Min(0)
+  @Max(65535)
+  SERVICE_PORT = 0;
+
+  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+  LOG_LEVEL = 'info';
+
+  /** The origin that clients see: the gateway's. */
+  @IsUrl(httpUrl)
+  PUBLIC_URL = 'http://127.0.0.1:3000';
+}
+
+/** Settings of every service that owns a database. */
+export class ServiceConfig extends HttpConfig {
+  /** Connection of requests, as the role behind the tenant policies. */
+  @IsUrl(postgresUrl)
+  DATABASE_URL!: string;
+
+  /** Connection of relay, subscribers and jobs. */
+  @IsUrl(postgresUrl)
+  SYSTEM_DATABASE_URL!: string;
+
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  DATABASE_POOL_SIZE = 10;
+
+  @IsUrl(natsUrl)
+  NATS_URL!: string;
+
+  @IsString()
+  @IsNotEmpty()
+  NATS_USER!: string;
+
+  @IsString()
+  @IsNotEmpty()
+  NATS_PASSWORD!: string;
+
+  /** Where identity answers; its JWKS verifies access tokens. */
+  @IsOptional()
+  @IsUrl(httpUrl)
+  IDENTITY_URL?: string;
+
+  /** Seconds for which a read copy may grant without hearing from its owner. */
+  @IsInt()
+  @Min(5)
+  @Max(3600)
+  AUTHORIZATION_MAX_STALENESS = 60;
+}

@@ -1,0 +1,33 @@
+import type { ServiceName } from './topology.js';
+
+export interface EventContractOptions {
+  /** Subject and CloudEvents type, such as `license.expired`. */
+  readonly type: string;
+  readonly source: ServiceName;
+  /** Version of the data's schema; a published version only ever gains optional fields. */
+  readonly version: number;
+  /** One sentence for the reference. */
+  readonly description: string;
+  readonly example: object;
+}
+
+export type EventClass<Data extends object> = abstract new () => Data;
+
+const contracts = new Map<EventClass<object>, EventContractOptions>();
+
+/** Declares a class as the data of one event type. */
+export const EventContract =
+  (options: EventContractOptions) =>
+  (target: EventClass<object>): void => {
+    contracts.set(target, options);
+  };
+
+/** The contract that a class declares. */
+export function contractOf(target: EventClass<object>): EventContractOptions {
+  const contract = contracts.get(target);
+  if (!contract) throw new Error(`${target.name} is not an event contract`);
+  return contract;
+}
+
+/** Every contract that has been loaded, with the class of its data. */
+export const allContracts = (): ReadonlyMap<EventClass<object>, EventContractOptions> => contracts;

@@ -1,0 +1,56 @@
+import { IsBoolean, IsEmail, IsISO8601, IsOptional, IsUUID } from 'class-validator';
+import { EventContract } from '../contract.js';
+
+const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
+const user = { userId, email: 'ada@example.com', emailConfirmed: true };
+
+@EventContract({
+  type: 'user.registered',
+  source: 'identity',
+  version: 1,
+  description: 'Somebody signed up, was invited, or was made by an administrator.',
+  example: user,
+})
+export class UserRegistered {
+  @IsUUID() userId!: string;
+  @IsOptional() @IsEmail() email!: string | null;
+  /** Only a confirmed address proves anything about its holder. */
+  @IsBoolean() emailConfirmed!: boolean;
+}
+
+@EventContract({
+  type: 'user.updated',
+  source: 'identity',
+  version: 1,
+  description: 'A user has another address, or has confirmed it.',
+  example: user,
+})
+export class UserUpdated {
+  @IsUUID() userId!: string;
+  @IsOptional() @IsEmail() email!: string | null;
+  @IsBoolean() emailConfirmed!: boolean;
+}
+
+@EventContract({
+  type: 'user.deleted',
+  source: 'identity',
+  version: 1,
+  description: 'A user is gone; every service erases what belongs to the user.',
+  example: { userId },
+})
+export class UserDeleted {
+  @IsUUID() userId!: string;
+}
+
+@EventContract({
+  type: 'session.revoked',
+  source: 'identity',
+  version: 1,
+  description: 'A session has ended; its access tokens are void from now on. The aggregate is the session.',
+  example: { sessionId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a03', userId, revokedAt: '2026-11-22T09:30:00.000Z' },
+})
+export class SessionRevoked {
+  @IsUUID() sessionId!: string;
+  @IsUUID() userId!: string;
+  @IsISO8601() revokedAt!: string;
+}

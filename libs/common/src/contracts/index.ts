@@ -1,0 +1,4 @@
+export { allContracts, contractOf, EventContract, type EventClass, type EventContractOptions } from './contract.js';
+export * from './identity/index.js';
+export * from './licensing/index.js';
+export * from './topology.js';

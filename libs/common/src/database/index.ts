@@ -1,0 +1,10 @@
+export { sendBatch, type Statement, type StatementResult } from './batch.js';
+export { type ConstraintProblems, isInfrastructure } from './errors.js';
+export { createPool } from './pool.js';
+export { Schema } from './schema.js';
+export { authorizationCopies } from './sql/authorization-copies.js';
+export { eventTables } from './sql/event-tables.js';
+export { protect, rolesOf } from './sql/roles.js';
+export { runAsDefiner, tenantSettings } from './sql/tenant-settings.js';
+export { type Emission, RequestTx, Tx } from './tx.js';
+export { type Authority, SystemUnitOfWork, type SystemOrigin, UnitOfWork } from './unit-of-work.js';

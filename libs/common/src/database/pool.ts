@@ -1,0 +1,30 @@
+import pg from 'pg';
+
+export interface PoolOptions {
+  readonly url: string;
+  /** Connections at most; 10 by default. */
+  readonly max?: number;
+  /** Shown in pg_stat_activity. */
+  readonly name: string;
+  readonly onError: (error: Error) => void;
+}
+
+/** Milliseconds after which PostgreSQL ends what a request left behind, and after which the client gives up on PostgreSQL. */
+export const timeouts = { statement: 10_000, lock: 5_000, idleInTransaction: 5_000, connect: 3_000, answer: 12_000 };
+
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max ?? 10,
+    application_name: options.name,
+    connectionTimeoutMillis: timeouts.connect,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: timeouts.statement,
+    lock_timeout: timeouts.lock,
+    idle_in_transaction_session_timeout: timeouts.idleInTransaction,
+    query_timeout: timeouts.answer,
+    keepAlive: true,
+  });
+  pool.on('error', options.onError);
+  return pool;
+}

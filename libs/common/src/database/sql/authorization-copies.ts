@@ -1,0 +1,98 @@
+import type { ServiceName } from '../../contracts/topology.js';
+import { protect, rolesOf } from './roles.js';
+import { runAsDefiner } from './tenant-settings.js';
+
+/**
+ * Read copies of identity's users, profiles and revoked sessions, and `app.enter`, the first statement of every request's
+ * transaction: it finds the caller's profile, sets the settings that the policies read, and returns them.
+ */
+export function authorizationCopies(service: ServiceName, options: { licenses: boolean }): string[] {
+  const { definer } = rolesOf(service);
+  return [
+    `CREATE TABLE ref_user (
+       user_id uuid PRIMARY KEY,
+       email text,
+       email_confirmed boolean NOT NULL DEFAULT false,
+       epoch integer NOT NULL,
+       version integer NOT NULL,
+       deleted_at timestamptz
+     )`,
+    `CREATE TABLE ref_profile (
+       profile_id uuid PRIMARY KEY,
+       user_id uuid,
+       organization_id uuid NOT NULL,
+       role text NOT NULL,
+       created_at timestamptz NOT NULL,
+       epoch integer NOT NULL,
+       version integer NOT NULL,
+       deleted_at timestamptz
+     )`,
+    `CREATE INDEX ref_profile_user ON ref_profile (user_id, created_at DESC) WHERE deleted_at IS NULL`,
+    `CREATE TABLE ref_session (session_id uuid PRIMARY KEY, user_id uuid NOT NULL, revoked_at timestamptz NOT NULL)`,
+    ...['ref_user', 'ref_profile', 'ref_session'].flatMap((table) => protect(service, table, { definer: ['SELECT'] })),
+    `GRANT USAGE ON SCHEMA events TO ${definer}`,
+    `GRANT SELECT ON events.subscription TO ${definer}`,
+    `CREATE POLICY events_subscription_definer ON events.subscription TO ${definer} USING (true)`,
+    ...(options.licenses ? licenseCopy(service) : []),
+    enter(options.licenses ? licenseState : `NULL::text`),
+    ...runAsDefiner(service, 'app.enter(uuid, uuid, uuid, text)'),
+  ];
+}
+
+function licenseCopy(service: ServiceName): string[] {
+  return [
+    `CREATE TABLE ref_license (
+       license_id uuid PRIMARY KEY,
+       organization_id uuid NOT NULL,
+       expiration_date timestamptz,
+       suspended boolean NOT NULL,
+       revoked boolean NOT NULL,
+       modules text[] NOT NULL,
+       epoch integer NOT NULL,
+       version integer NOT NULL
+     )`,
+    `CREATE INDEX ref_license_organization ON ref_license (organization_id)`,
+    ...protect(service, 'ref_license', { definer: ['SELECT'] }),
+  ];
+}
+
+/** Several licenses: any one that is active and grants the module suffices; else the mildest reason is told. */
+const licenseState = `(
+  SELECT known.state FROM (
+    SELECT CASE
+        WHEN l.revoked THEN 'revoked'
+        WHEN l.suspended THEN 'suspended'
+        WHEN l.expiration_date <= clock_timestamp() THEN 'expired'
+        ELSE 'active'
+      END AS state
+    FROM public.ref_license AS l
+    WHERE l.organization_id = tenant AND p_module = ANY (l.modules)
+  ) AS known
+  ORDER BY array_position(ARRAY['active', 'expired', 'suspended', 'revoked'], known.state)
+  LIMIT 1)`;
+
+const enter = (license: string): string => `
+  CREATE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text)
+  RETURNS TABLE (profile_id uuid, organization_id uuid, role text, revoked boolean, staleness_ms double precision,
+    license text, at timestamptz)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DECLARE
+    profile public.ref_profile;
+    tenant uuid;
+    admin boolean;
+  BEGIN
+    SELECT * INTO profile FROM public.ref_profile AS p
+      WHERE p.user_id = p_user AND p.deleted_at IS NULL ORDER BY p.created_at DESC LIMIT 1;
+    admin := coalesce(profile.role = 'platform_admin', false);
+    tenant := CASE WHEN admin THEN coalesce(p_organization, profile.organization_id) ELSE profile.organization_id END;
+    PERFORM set_config('app.user_id', p_user::text, true),
+      set_config('app.organization_id', coalesce(tenant::text, ''), true),
+      set_config('app.is_admin', CASE WHEN admin THEN 'on' ELSE 'off' END, true);
+    RETURN QUERY SELECT profile.profile_id, tenant, profile.role,
+      EXISTS (SELECT FROM public.ref_session AS s WHERE s.session_id = p_session)
+        OR EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL),
+      (SELECT extract(epoch FROM clock_timestamp() - s.watermark_at)::double precision * 1000
+         FROM events.subscription AS s WHERE s.source = 'identity'),
+      CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${license} END,
+      date_trunc('milliseconds', now());
+  END $$`;

@@ -1,0 +1,171 @@
+import type { PoolClient, QueryResultRow } from 'pg';
+import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { type Caller, organizationRequired } from '../auth/caller.js';
+import { contractOf, type EventClass } from '../contracts/contract.js';
+import type { Trace } from '../observability/trace.js';
+import { sendBatch, type Statement } from './batch.js';
+import type { Schema } from './schema.js';
+
+/** What a domain says when it emits an event; the rest (id, time, actor, trace) comes from the transaction. */
+export interface Emission<Data extends object> {
+  readonly aggregateId: string;
+  /** Version of the aggregate after the change; never restarts for an id. */
+  readonly version: number;
+  readonly organizationId?: string | null;
+  readonly data: Data;
+  /** Who may see the event over HTTP; the organization named above by default. */
+  readonly audience?: { readonly organizations?: readonly string[]; readonly users?: readonly string[] };
+}
+
+export interface TxOptions {
+  readonly client: PoolClient;
+  readonly schema: Schema;
+  /** Start of the transaction by the database's clock, in whole milliseconds. */
+  readonly now: Date;
+  readonly trace: Trace;
+  /** The user on whose behalf this happens; null for the system itself. */
+  readonly actorId: string | null;
+}
+
+/**
+ * The one carrier of a transaction: every write takes it as its first argument. Writes and events are collected and sent
+ * with COMMIT in one round trip, so ids, times and versions are fixed before; `query` sends what is pending first.
+ */
+export class Tx {
+  readonly now: Date;
+  readonly trace: Trace;
+  readonly actorId: string | null;
+  private readonly client: PoolClient;
+  private readonly schema: Schema;
+  private readonly pending: Statement[];
+  private readonly outbox: unknown[][];
+  private entityManager: EntityManager | undefined;
+
+  constructor(options: TxOptions, shared?: Tx) {
+    this.client = options.client;
+    this.schema = options.schema;
+    this.pending = shared?.pending ?? [];
+    this.outbox = shared?.outbox ?? [];
+    this.now = options.now;
+    this.trace = options.trace;
+    this.actorId = options.actorId;
+  }
+
+  /** The same transaction on behalf of another actor and trace: what an event's handler acts with. */
+  onBehalfOf(trace: Trace, actorId: string | null): Tx {
+    return new Tx({ client: this.client, schema: this.schema, now: this.now, trace, actorId }, this);
+  }
+
+  /** A fresh id; time-ordered (UUID v7, RFC 9562), which keeps indexes compact. */
+  newId(): string {
+    return uuidv7();
+  }
+
+  /** Reads now, after the writes collected so far. */
+  async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const results = await sendBatch(this.client, [...this.pending.splice(0), { text, values }]);
+    return results.at(-1)!.rows as Row[];
+  }
+
+  /** Collects any statement. */
+  execute(text: string, values: readonly unknown[] = []): void {
+    this.pending.push({ text, values });
+  }
+
+  insert<Entity extends ObjectLiteral>(
+    entity: EntityTarget<Entity>,
+    rows: QueryDeepPartialEntity<Entity> | QueryDeepPartialEntity<Entity>[],
+  ): void {
+    if (Array.isArray(rows) && rows.length === 0) return;
+    const builder = this.schema.createQueryBuilder().insert().into(entity).values(rows).updateEntity(false);
+    this.execute(...builder.getQueryAndParameters());
+  }
+
+  /** Changes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */
+  update<Entity extends ObjectLiteral>(
+    entity: EntityTarget<Entity>,
+    where: Partial<Entity>,
+    change: QueryDeepPartialEntity<Entity>,
+  ): void {
+    const builder = this.schema.createQueryBuilder().update(entity).set(change).where(where).updateEntity(false);
+    this.executeOnOne(...builder.getQueryAndParameters());
+  }
+
+  /** Deletes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */
+  remove<Entity extends ObjectLiteral>(entity: EntityTarget<Entity>, where: Partial<Entity>): void {
+    this.executeOnOne(...this.schema.createQueryBuilder().delete().from(entity).where(where).getQueryAndParameters());
+  }
+
+  /** Collects an UPDATE or DELETE (without RETURNING) that must find exactly one row. */
+  executeOnOne(text: string, values: readonly unknown[]): void {
+    this.execute(`WITH changed AS (${text} RETURNING 1) SELECT app.expect_one(count(*)) FROM changed`, values);
+  }
+
+  /** The only way to publish: the event is written last, before COMMIT, and becomes visible with the state it tells of. */
+  emit<Data extends object>(contract: EventClass<Data>, emission: Emission<Data>): void {
+    const organizationId = emission.organizationId ?? null;
+    const { organizations = organizationId === null ? [] : [organizationId], users = [] } = emission.audience ?? {};
+    this.outbox.push([
+      uuidv7(),
+      contractOf(contract).type,
+      emission.aggregateId,
+      emission.version,
+      organizationId,
+      this.actorId,
+      this.now,
+      this.trace.traceparent,
+      JSON.stringify(emission.data),
+      organizations,
+      users,
+    ]);
+  }
+
+  /** TypeORM's manager on this transaction's connection, for what is easier said with it; awaited call by call. */
+  get manager(): EntityManager {
+    if (!this.entityManager) {
+      const runner = this.schema.createQueryRunner();
+      Object.assign(runner, { databaseConnection: this.client, isTransactionActive: true, transactionDepth: 1 });
+      this.entityManager = runner.manager;
+    }
+    return this.entityManager;
+  }
+
+  /** True when at least one event waits for the commit. */
+  get hasEvents(): boolean {
+    return this.outbox.length > 0;
+  }
+
+  /** What is still to be sent, events last. Called once, by the unit of work. */
+  takePending(): Statement[] {
+    const statements = this.pending.splice(0);
+    if (this.outbox.length > 0) statements.push(outboxInsert(this.outbox));
+    return statements;
+  }
+}
+
+/** A request's transaction: it also knows its caller, as looked up inside it. */
+export class RequestTx extends Tx {
+  constructor(
+    options: TxOptions,
+    readonly caller: Caller,
+  ) {
+    super(options);
+  }
+
+  /** The organization acted on; raises 403 `organization_required` for a caller without one. */
+  get organizationId(): string {
+    if (this.caller.organizationId === null) throw organizationRequired();
+    return this.caller.organizationId;
+  }
+}
+
+const outboxColumns =
+  'event_id, type, aggregate_id, aggregate_version, organization_id, actor_id, occurred_at, traceparent, data, ' +
+  'audience_organizations, audience_users';
+
+function outboxInsert(rows: unknown[][]): Statement {
+  let parameter = 0;
+  const tuples = rows.map((row) => `(${row.map(() => `$${++parameter}`).join(', ')})`);
+  return { text: `INSERT INTO events.outbox (${outboxColumns}) VALUES ${tuples.join(', ')}`, values: rows.flat() };
+}

@@ -1,0 +1,187 @@
+import type pg from 'pg';
+import type { PoolClient, QueryResultRow } from 'pg';
+import { type Entry, judge, type Refusal, type RequestContext } from '../auth/caller.js';
+import type { Trace } from '../observability/trace.js';
+import { sendBatch, type Statement } from './batch.js';
+import { type ConstraintProblems, isBroken, isRetriable, toProblem } from './errors.js';
+import type { Schema } from './schema.js';
+import { RequestTx, Tx } from './tx.js';
+
+/** Asks the owner of an authorization fact about it and keeps the answer, before a copy's word refuses. */
+export interface Authority {
+  ask(what: NonNullable<Refusal['ask']>, subject: { userId: string; organizationId: string | null }): Promise<void>;
+}
+
+export interface UnitOfWorkOptions {
+  readonly pool: pg.Pool;
+  readonly schema: Schema;
+  readonly constraints: ConstraintProblems;
+  /** Absent at the owner itself, which has nobody to ask. */
+  readonly authority?: Authority;
+  /** Age in milliseconds up to which a copy may grant. */
+  readonly maxStalenessMs: number;
+  /** Called after a commit that wrote events. */
+  readonly onEvents: () => void;
+}
+
+const enterText = 'SELECT * FROM app.enter($1, $2, $3, $4)';
+/** How often work is run again after a serialization failure or a deadlock. */
+const attempts = 3;
+
+/** Transactions of requests: each begins with the lookup that finds the caller's profile and sets the tenant's walls. */
+export class UnitOfWork {
+  constructor(private readonly options: UnitOfWorkOptions) {}
+
+  /** One statement behind the walls, in one round trip: lookup and statement share one implicit transaction. */
+  async read<Row extends QueryResultRow>(context: RequestContext, statement: Statement): Promise<Row[]> {
+    for (const asked = new Set<string>(); ;) {
+      const [entered, result] = await this.guarded(() =>
+        withClient(this.options.pool, (client) => sendBatch(client, [this.enter(context), statement])),
+      );
+      const entry = entered!.rows[0] as unknown as Entry;
+      const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
+      if (!refusal) return result!.rows as Row[];
+      await this.askOrRefuse(refusal, entry, context, asked);
+    }
+  }
+
+  /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
+  async run<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>): Promise<T> {
+    for (const asked = new Set<string>(); ;) {
+      const outcome = await this.guarded(() => this.attempt(context, work));
+      if (outcome.granted) return outcome.value;
+      await this.askOrRefuse(outcome.refusal, outcome.entry, context, asked);
+    }
+  }
+
+  private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
+    return withClient(this.options.pool, async (client) => {
+      const [, entered] = await sendBatch(client, [{ text: 'BEGIN' }, this.enter(context)]);
+      const entry = entered!.rows[0] as unknown as Entry;
+      const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
+      if (refusal) {
+        await sendBatch(client, [{ text: 'ROLLBACK' }]);
+        return { granted: false as const, refusal, entry };
+      }
+      const tx = new RequestTx(
+        { client, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
+        callerOf(context, entry),
+      );
+      const value = await settle(client, tx, work);
+      if (tx.hasEvents) this.options.onEvents();
+      return { granted: true as const, value };
+    });
+  }
+
+  private enter({ userId, sessionId, organizationId, policy }: RequestContext): Statement {
+    const module = policy.kind === 'public' ? null : (policy.module ?? null);
+    return { text: enterText, values: [userId, sessionId, organizationId ?? null, module] };
+  }
+
+  private async askOrRefuse(
+    refusal: Refusal,
+    entry: Entry,
+    context: RequestContext,
+    asked: Set<string>,
+  ): Promise<void> {
+    const { authority } = this.options;
+    if (!authority || refusal.ask === undefined || asked.has(refusal.ask)) throw refusal.problem;
+    asked.add(refusal.ask);
+    await authority.ask(refusal.ask, { userId: context.userId, organizationId: entry.organization_id });
+  }
+
+  private guarded<T>(work: () => Promise<T>): Promise<T> {
+    return retried(work, this.options.constraints);
+  }
+}
+
+export interface SystemOrigin {
+  readonly trace: Trace;
+  readonly actorId?: string | null;
+}
+
+/** Transactions of relay, subscribers, jobs, sign-in and public routes: no tenant, a role with a policy of its own. */
+export class SystemUnitOfWork {
+  constructor(private readonly options: Omit<UnitOfWorkOptions, 'authority' | 'maxStalenessMs'>) {}
+
+  /** One statement, in one round trip. */
+  async read<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
+    const [result] = await retried(
+      () => withClient(this.options.pool, (client) => sendBatch(client, [statement])),
+      this.options.constraints,
+    );
+    return result!.rows as Row[];
+  }
+
+  /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
+  run<T>(origin: SystemOrigin, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return retried(() => this.attempt(origin, work), this.options.constraints);
+  }
+
+  private attempt<T>(origin: SystemOrigin, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return withClient(this.options.pool, async (client) => {
+      const [, clock] = await sendBatch(client, [
+        { text: 'BEGIN' },
+        { text: `SELECT date_trunc('milliseconds', now()) AS at` },
+      ]);
+      const now = clock!.rows[0]!['at'] as Date;
+      const { schema } = this.options;
+      const tx = new Tx({ client, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
+      const value = await settle(client, tx, work);
+      if (tx.hasEvents) this.options.onEvents();
+      return value;
+    });
+  }
+}
+
+function callerOf(context: RequestContext, entry: Entry) {
+  return {
+    userId: context.userId,
+    sessionId: context.sessionId,
+    profileId: entry.profile_id,
+    organizationId: entry.organization_id,
+    role: entry.role,
+    isPlatformAdmin: entry.role === 'platform_admin',
+  };
+}
+
+/** Runs the work, then sends what it collected together with COMMIT; rolls back on any error. */
+async function settle<T, Carrier extends Tx>(
+  client: PoolClient,
+  tx: Carrier,
+  work: (tx: Carrier) => Promise<T>,
+): Promise<T> {
+  try {
+    const value = await work(tx);
+    await sendBatch(client, [...tx.takePending(), { text: 'COMMIT' }]);
+    return value;
+  } catch (error) {
+    if (!isBroken(error)) await sendBatch(client, [{ text: 'ROLLBACK' }]);
+    throw error;
+  }
+}
+
+/** Lends a connection; one that may be out of step is closed instead of going back to the pool. */
+async function withClient<T>(pool: pg.Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    broken = isBroken(error);
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function retried<T>(work: () => Promise<T>, constraints: ConstraintProblems): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt < attempts && isRetriable(error)) continue;
+      throw toProblem(error, constraints);
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type Msg, type NatsConnection, nanos, type Payload } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { inboxPrefix } from '../contracts/topology.js';
+import { Problem, unavailable } from '../http/problem.js';
+
+export { nanos };
+
+export interface BrokerOptions {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly logger: Logger;
+}
+
+/** Milliseconds that an owner has to answer a question. */
+const answerWithin = 2_000;
+
+/**
+ * The connection to NATS. It is made and made again in the background: a service starts and answers without it, and every
+ * part that needs it asks `connected` or listens with `onConnect`.
+ */
+export class Broker {
+  private connection: NatsConnection | undefined;
+  private reachable = false;
+  private stopping = false;
+  private readonly listeners: (() => void)[] = [];
+  private readonly answers: { subject: string; answer: (question: unknown) => Promise<unknown> }[] = [];
+
+  constructor(private readonly options: BrokerOptions) {}
+
+  get connected(): boolean {
+    return this.reachable;
+  }
+
+  /** Called on every connect and reconnect. */
+  onConnect(listener: () => void): void {
+    this.listeners.push(listener);
+    if (this.reachable) listener();
+  }
+
+  /** Begins to connect; never fails. */
+  start(): void {
+    void this.connectForever();
+  }
+
+  private async connectForever(): Promise<void> {
+    const { url, user, password, logger } = this.options;
+    for (let attempt = 1; !this.stopping && !this.connection; attempt += 1) {
+      try {
+        this.connection = await connect({
+          servers: url,
+          user,
+          pass: password,
+          name: user,
+          inboxPrefix: inboxPrefix(user),
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 250,
+          pingInterval: 5_000,
+          maxPingOut: 2,
+        });
+      } catch (error) {
+        if (attempt % 20 === 1) logger.warn({ err: error }, 'waiting for NATS');
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    }
+    if (!this.connection) return;
+    if (this.stopping) return this.connection.close();
+    for (const { subject, answer } of this.answers) this.serve(this.connection, subject, answer);
+    this.announce();
+    void this.watch(this.connection);
+  }
+
+  private announce(): void {
+    this.reachable = true;
+    this.options.logger.info('connected to NATS');
+    for (const listener of this.listeners) listener();
+  }
+
+  private async watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === 'reconnect') this.announce();
+      if (status.type === 'error') this.options.logger.warn({ err: status.error }, 'NATS refused something');
+      if (status.type === 'disconnect' || status.type === 'staleConnection') {
+        if (this.reachable) this.options.logger.warn('lost NATS');
+        this.reachable = false;
+      }
+    }
+    this.reachable = false;
+    this.connection = undefined;
+    if (!this.stopping) await this.connectForever();
+  }
+
+  /** The live connection; raises 503 while there is none. */
+  live(): NatsConnection {
+    if (!this.connection || !this.reachable) throw unavailable('NATS');
+    return this.connection;
+  }
+
+  jetstream(): JetStreamClient {
+    return jetstream(this.live());
+  }
+
+  manager(): Promise<JetStreamManager> {
+    return jetstreamManager(this.live(), { checkAPI: false, timeout: answerWithin });
+  }
+
+  publish(subject: string, payload: Payload): void {
+    this.live().publish(subject, payload);
+  }
+
+  /** Puts a question to an owner; raises 503 when none answers in time, or what the owner raised. */
+  async ask<Answer>(subject: string, question: object): Promise<Answer> {
+    let reply: Msg;
+    try {
+      reply = await this.live().request(subject, JSON.stringify(question), { timeout: answerWithin });
+    } catch (error) {
+      throw error instanceof Problem ? error : unavailable(`The owner of '${subject}'`, error);
+    }
+    const { value, problem } = reply.json<{
+      value?: Answer;
+      problem?: { status: number; code: string; detail: string };
+    }>();
+    if (problem) throw new Problem(problem.status, problem.code, problem.detail);
+    return value as Answer;
+  }
+
+  /** Answers questions on a subject; one replica answers each. */
+  answer(subject: string, answer: (question: unknown) => Promise<unknown>): void {
+    this.answers.push({ subject, answer });
+    if (this.connection) this.serve(this.connection, subject, answer);
+  }
+
+  private serve(connection: NatsConnection, subject: string, answer: (question: unknown) => Promise<unknown>): void {
+    connection.subscribe(subject, {
+      queue: 'owner',
+      callback: (error, message) => {
+        if (!error) void this.reply(message, answer);
+      },
+    });
+  }
+
+  private async reply(message: Msg, answer: (question: unknown) => Promise<unknown>): Promise<void> {
+    try {
+      message.respond(JSON.stringify({ value: await answer(message.json()) }));
+    } catch (error) {
+      const known = error instanceof Problem;
+      if (!known) this.options.logger.error({ err: error, subject: message.subject }, 'a question failed');
+      const { status, code, detail } = known ? error : unavailable('The answer');
+      message.respond(JSON.stringify({ problem: { status, code, detail } }));
+    }
+  }
+
+  /** Hears core NATS messages on a subject, on this connection and all that follow it. */
+  hear(subject: string, listener: (message: Msg) => void): void {
+    let current: NatsConnection | undefined;
+    this.onConnect(() => {
+      if (this.connection === current) return;
+      current = this.connection;
+      current?.subscribe(subject, {
+        callback: (error, message) => {
+          if (!error) listener(message);
+        },
+      });
+    });
+  }
+
+  /** Sends what is buffered, then closes. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.reachable = false;
+    await this.connection?.drain().catch(() => this.connection?.close());
+  }
+}

@@ -1,0 +1,91 @@
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { type ServiceName, serviceNames, topology } from '../contracts/topology.js';
+
+/** An event as its log keeps it; times are ISO 8601. */
+export interface LoggedEvent {
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly id: string;
+  readonly type: string;
+  readonly aggregateId: string;
+  readonly aggregateVersion: number;
+  readonly organizationId: string | null;
+  readonly actorId: string | null;
+  readonly time: string;
+  readonly traceparent: string | null;
+  /** JSON text. */
+  readonly data: string;
+}
+
+/** An event as a subscriber receives it. */
+export interface ReceivedEvent extends LoggedEvent {
+  readonly source: ServiceName;
+}
+
+/** The select list that turns a row of `events.log` into a `LoggedEvent`; bigint and timestamps as text would need parsing. */
+export const loggedEventColumns = `sequence::float8 AS sequence, epoch, event_id AS id, type, aggregate_id AS "aggregateId",
+  aggregate_version AS "aggregateVersion", organization_id AS "organizationId", actor_id AS "actorId",
+  app.iso(occurred_at) AS time, traceparent, data::text AS data`;
+
+/** CloudEvents 1.0, NATS binding, binary mode: attributes as `ce-*` headers, the body is the data. */
+export function toHeaders(source: ServiceName, event: LoggedEvent): MsgHdrs {
+  const attributes = headers();
+  attributes.set('content-type', 'application/json');
+  attributes.set('ce-specversion', '1.0');
+  attributes.set('ce-id', event.id);
+  attributes.set('ce-source', `/clarity/${source}`);
+  attributes.set('ce-type', event.type);
+  attributes.set('ce-subject', event.aggregateId);
+  attributes.set('ce-time', event.time);
+  attributes.set('ce-dataschema', `/clarity/schemas/${event.type}/1`);
+  attributes.set('ce-sequence', String(event.sequence));
+  attributes.set('ce-epoch', String(event.epoch));
+  attributes.set('ce-aggregateversion', String(event.aggregateVersion));
+  if (event.organizationId !== null) attributes.set('ce-organizationid', event.organizationId);
+  if (event.actorId !== null) attributes.set('ce-actorid', event.actorId);
+  if (event.traceparent !== null) attributes.set('ce-traceparent', event.traceparent);
+  return attributes;
+}
+
+interface CarriedMessage {
+  readonly subject: string;
+  readonly headers?: MsgHdrs | undefined;
+  string(): string;
+}
+
+/** Reads a message of `source`'s stream; null when stream, source, type and subject do not agree or it does not parse. */
+export function fromMessage(source: ServiceName, message: CarriedMessage): ReceivedEvent | null {
+  const { headers: attributes, subject } = message;
+  if (!attributes) return null;
+  const sequence = Number(attributes.get('ce-sequence'));
+  const epoch = Number(attributes.get('ce-epoch'));
+  const aggregateVersion = Number(attributes.get('ce-aggregateversion'));
+  const id = attributes.get('ce-id');
+  if (attributes.get('ce-source') !== `/clarity/${source}` || attributes.get('ce-type') !== subject) return null;
+  if (!topology[source].types.includes(subject) || id === '' || attributes.get('ce-subject') === '') return null;
+  if (![sequence, epoch, aggregateVersion].every((number) => Number.isSafeInteger(number) && number > 0)) return null;
+  const data = message.string();
+  try {
+    JSON.parse(data);
+  } catch {
+    return null;
+  }
+  return {
+    source,
+    sequence,
+    epoch,
+    id,
+    type: subject,
+    aggregateId: attributes.get('ce-subject'),
+    aggregateVersion,
+    organizationId: attributes.get('ce-organizationid') || null,
+    actorId: attributes.get('ce-actorid') || null,
+    time: attributes.get('ce-time'),
+    traceparent: attributes.get('ce-traceparent') || null,
+    data,
+  };
+}
+
+/** The owner that publishes an event type; undefined for a type that nobody publishes. */
+export const ownerOf = (type: string): ServiceName | undefined =>
+  serviceNames.find((service) => topology[service].types.includes(type));

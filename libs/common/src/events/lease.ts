@@ -1,0 +1,55 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+/** Milliseconds between two touches of the session, between two attempts to get the lease, and of silence after which PostgreSQL ends a session. */
+const touchEvery = 1_000;
+const tryEvery = 1_000;
+const sessionTimeout = 3_000;
+
+/**
+ * Lets one replica do what only one needs to do: an advisory lock on a session of its own, which PostgreSQL ends when its
+ * holder is frozen. It saves work; safety never rests on it.
+ */
+export class Lease {
+  constructor(
+    private readonly url: string,
+    private readonly key: string,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Waits for the lease and runs the work with a signal that fires when the lease is lost; resolves when the work has ended. */
+  async hold(stopping: AbortSignal, work: (lost: AbortSignal) => Promise<void>): Promise<void> {
+    const lost = new AbortController();
+    const client = new pg.Client({
+      connectionString: this.url,
+      application_name: `lease ${this.key}`,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: sessionTimeout,
+      options: `-c idle_session_timeout=${sessionTimeout}`,
+    });
+    client.on('error', () => lost.abort());
+    client.on('end', () => lost.abort());
+    await client.connect();
+    const timer = setInterval(() => void client.query('SELECT 1').catch(() => lost.abort()), touchEvery);
+    const stop = (): void => lost.abort();
+    stopping.addEventListener('abort', stop);
+    try {
+      if (stopping.aborted || !(await this.acquired(client, lost.signal))) return;
+      this.logger.info({ lease: this.key }, 'holds the lease');
+      await work(lost.signal);
+    } finally {
+      clearInterval(timer);
+      stopping.removeEventListener('abort', stop);
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  private async acquired(client: pg.Client, lost: AbortSignal): Promise<boolean> {
+    while (!lost.aborted) {
+      const { rows } = await client.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS got', [this.key]);
+      if (rows[0].got) return true;
+      await new Promise((resolve) => setTimeout(resolve, tryEvery));
+    }
+    return false;
+  }
+}

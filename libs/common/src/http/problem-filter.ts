@@ -1,0 +1,69 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import type { Logger } from 'pino';
+import { continueTrace } from '../observability/trace.js';
+import { Problem } from './problem.js';
+
+/** What Fastify and Nest raise themselves → our codes. */
+const codesByStatus: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  406: 'not_acceptable',
+  408: 'request_timeout',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  417: 'expectation_failed',
+  429: 'too_many_requests',
+  431: 'headers_too_large',
+  503: 'unavailable',
+};
+
+/** The problem that an exception is; what nobody foresaw is a 500 that tells nothing. */
+export function problemOf(exception: unknown): Problem {
+  if (exception instanceof Problem) return exception;
+  const { status, statusCode, message } = exception as { status?: unknown; statusCode?: unknown; message?: unknown };
+  const code = exception instanceof HttpException ? exception.getStatus() : (statusCode ?? status);
+  if (typeof code === 'number' && codesByStatus[code] !== undefined) {
+    return new Problem(code, codesByStatus[code], typeof message === 'string' ? message : STATUS_CODES[code]!);
+  }
+  return new Problem(500, 'internal_error', 'Something went wrong on our side.', { cause: exception });
+}
+
+/** Answers every failure as `application/problem+json`; logs those that are ours. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    sendProblem(problemOf(exception), http.getRequest(), http.getResponse(), this.logger);
+  }
+}
+
+export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
+  const trace = (request.trace ??= continueTrace(undefined));
+  if (problem.status >= 500) {
+    const level = problem.status === 503 ? 'warn' : 'error';
+    logger[level]({ traceId: trace.traceId, code: problem.code, err: problem.cause ?? problem }, problem.detail);
+  }
+  if (problem.retryAfter !== undefined) reply.header('retry-after', String(problem.retryAfter));
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  reply.header('content-type', 'application/problem+json; charset=utf-8').status(problem.status);
+  reply.send(
+    JSON.stringify({
+      type: 'about:blank',
+      title: STATUS_CODES[problem.status] ?? 'Error',
+      status: problem.status,
+      detail: problem.detail,
+      instance: request.url.split('?', 1)[0],
+      code: problem.code,
+      traceId: trace.traceId,
+      ...(problem.errors && { errors: problem.errors }),
+    }),
+  );
+}

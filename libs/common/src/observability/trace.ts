@@ -1,0 +1,20 @@
+import { randomBytes } from 'node:crypto';
+
+const format = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+const zeros = /^0+$/;
+
+/** A W3C trace context (https://www.w3.org/TR/trace-context/): one trace, one step of it. */
+export interface Trace {
+  readonly traceId: string;
+  /** The header to hand on. */
+  readonly traceparent: string;
+}
+
+/** Continues the trace of a `traceparent` header with a new span, or starts one where there is none or a bad one. */
+export function continueTrace(header: string | undefined): Trace {
+  const match = header === undefined ? null : format.exec(header);
+  const valid = match && !zeros.test(match[1]!) && !zeros.test(match[2]!);
+  const random = randomBytes(valid ? 8 : 24).toString('hex');
+  const traceId = valid ? match[1]! : random.slice(16);
+  return { traceId, traceparent: `00-${traceId}-${random.slice(0, 16)}-${valid ? match[3] : '01'}` };
+}
