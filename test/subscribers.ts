@@ -23,9 +23,20 @@ type Nats = StackFile['nats'];
 
 const inboxPrefix = '_INBOX_subscriber';
 
-/** A plain subscriber on today's client. */
-export async function plainSubscriber({ url, user, password }: Nats): Promise<Subscriber> {
-  const connection = await connect({ servers: url, user, pass: password, inboxPrefix });
+interface PlainMessage {
+  readonly subject: string;
+  readonly headers?: { get(name: string): string } | undefined;
+  json(): unknown;
+}
+
+/** What both generations of the client have in common. */
+interface PlainConnection {
+  subscribe(subject: string, options: { callback: (error: never, message: PlainMessage) => void }): unknown;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function listen(connection: PlainConnection): Promise<Subscriber> {
   const heard: Heard[] = [];
   for (const subject of ['license.*', 'customer.*']) {
     connection.subscribe(subject, {
@@ -38,20 +49,13 @@ export async function plainSubscriber({ url, user, password }: Nats): Promise<Su
   return { heard, close: () => connection.close() };
 }
 
+/** A plain subscriber on today's client. */
+export const plainSubscriber = async ({ url, user, password }: Nats): Promise<Subscriber> =>
+  listen(await connect({ servers: url, user, pass: password, inboxPrefix }));
+
 /** A plain subscriber on the retired client, version 2. */
-export async function oldSubscriber({ url, user, password }: Nats): Promise<Subscriber> {
-  const connection = await connectOldClient({ servers: url, user, pass: password, inboxPrefix });
-  const heard: Heard[] = [];
-  for (const subject of ['license.*', 'customer.*']) {
-    connection.subscribe(subject, {
-      callback: (_error, message) => {
-        heard.push({ type: message.subject, id: message.headers?.get('ce-id'), data: message.json() });
-      },
-    });
-  }
-  await connection.flush();
-  return { heard, close: () => connection.close() };
-}
+export const oldSubscriber = async ({ url, user, password }: Nats): Promise<Subscriber> =>
+  listen((await connectOldClient({ servers: url, user, pass: password, inboxPrefix })) as unknown as PlainConnection);
 
 const heardByNest: Heard[] = [];
 
