@@ -31,7 +31,7 @@ interface PlainMessage {
 
 /** What both generations of the client have in common. */
 interface PlainConnection {
-  subscribe(subject: string, options: { callback: (error: never, message: PlainMessage) => void }): unknown;
+  subscribe(subject: string, options: { callback: (error: unknown, message: PlainMessage) => void }): unknown;
   flush(): Promise<void>;
   close(): Promise<void>;
 }
