@@ -10,7 +10,7 @@ const readyTimeout = 90_000;
 
 /** A service drains its requests and handlers within the first step. */
 const stopSteps: StopSteps = [
-  ['SIGTERM', 10_000],
+  ['SIGTERM', 16_000],
   ['SIGKILL', 2_000],
 ];
 
@@ -27,6 +27,9 @@ export interface NodeProcessOptions {
   /** Told apart from other installations by this folder, which is the last argument of each of our processes. */
   readonly dataFolder: string;
 }
+
+/** The last argument of every process of an installation. */
+export const argumentOf = (dataFolder: string): string => `--stack=${dataFolder}`;
 
 /** One of our own processes as a part for the supervisor. */
 export function nodeProcess(options: NodeProcessOptions): Part {
@@ -64,7 +67,7 @@ export async function runNodeProcess(options: Omit<NodeProcessOptions, 'stage' |
 const spawnNode = ({ entry, env, log, dataFolder }: Omit<NodeProcessOptions, 'stage'>): Daemon =>
   Daemon.start({
     command: process.execPath,
-    args: [entry, `--stack=${dataFolder}`],
+    args: [entry, argumentOf(dataFolder)],
     env,
     cwd: process.cwd(),
     log,
