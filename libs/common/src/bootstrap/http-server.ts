@@ -46,7 +46,6 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger):
     logger[reply.elapsedTime > 1_000 ? 'warn' : 'debug']({ ...line, path: request.url.split('?', 1)[0] }, 'request');
     done();
   });
-  fastify.setErrorHandler((error, request, reply) => sendProblem(problemOf(error), request, reply, logger));
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(new RequestValidation());
 }

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { Catch, Module, type RpcExceptionFilter } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { MicroserviceOptions, NestMicroservice } from '@nestjs/microservices';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
 import { type Observable, throwError } from 'rxjs';
 import { routePolicies } from '../auth/route-policies.js';
 import type { ServiceConfig } from '../config/service-config.js';
@@ -44,25 +45,33 @@ export async function startService<Config extends ServiceConfig>(
     bodyParser: false,
   });
   useHttpConventions(app, logger);
-  if (topology[name].reads.length > 0) {
-    const { broker, system } = parts;
-    const strategy = new EventSubscriber({
-      service: name,
-      systemUrl: config.SYSTEM_DATABASE_URL,
-      system,
-      broker,
-      logger,
-    });
-    app.connectMicroservice<MicroserviceOptions>({ strategy }).useGlobalFilters(new RethrowFilter());
-    await app.startAllMicroservices();
-  }
   await app.init();
   routePolicies(app);
+  if (topology[name].reads.length > 0) await followEvents(app, untyped, parts, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${config.SERVICE_HOST}:${port}`;
   logger.info({ url }, 'listening');
   return { app, url };
+}
+
+async function followEvents(
+  app: NestFastifyApplication,
+  { name, config }: ServiceDefinition<ServiceConfig>,
+  { broker, system }: ServiceParts,
+  logger: Logger,
+): Promise<void> {
+  const strategy = new EventSubscriber({
+    service: name,
+    systemUrl: config.SYSTEM_DATABASE_URL,
+    system,
+    broker,
+    logger,
+  });
+  const microservice = app.connectMicroservice<MicroserviceOptions>({ strategy }, { deferInitialization: true });
+  microservice.useGlobalFilters(new RethrowFilter());
+  (microservice as NestMicroservice).setIsInitHookCalled(true);
+  await app.startAllMicroservices();
 }
 
 /** The main function of a service's process: stops on signals, and says in one line why it cannot start. */

@@ -26,7 +26,7 @@ const tables = [
    ) PARTITION BY RANGE (logged_at)`,
   `CREATE TABLE events.log_default PARTITION OF events.log DEFAULT`,
   `CREATE TABLE events.head (
-     only boolean PRIMARY KEY DEFAULT true CHECK (only),
+     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
      epoch integer NOT NULL DEFAULT 1,
      next_sequence bigint NOT NULL DEFAULT 1,
      published_sequence bigint NOT NULL DEFAULT 0,

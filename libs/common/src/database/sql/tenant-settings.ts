@@ -19,10 +19,10 @@ export function tenantSettings(service: ServiceName): string[] {
        AS $$ SELECT coalesce(current_setting('app.is_admin', true) = 'on', false) $$`,
     `CREATE FUNCTION app.iso(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
        AS $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$`,
-    `CREATE FUNCTION app.expect_one(found bigint) RETURNS void LANGUAGE plpgsql AS $$
+    `CREATE FUNCTION app.expect_one(matched bigint) RETURNS void LANGUAGE plpgsql AS $$
        BEGIN
-         IF found <> 1 THEN
-           RAISE EXCEPTION 'expected one row, found %', found USING ERRCODE = 'CL001';
+         IF matched <> 1 THEN
+           RAISE EXCEPTION 'expected one row, found %', matched USING ERRCODE = 'CL001';
          END IF;
        END $$`,
   ];

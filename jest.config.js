@@ -1,0 +1,11 @@
+/** Tests run on what the compiler wrote to dist/: the code that ships, without a second transpiler. */
+export default {
+  rootDir: 'dist',
+  testMatch: ['**/*.spec.js'],
+  testEnvironment: 'node',
+  transform: {},
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
+  globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',
+};

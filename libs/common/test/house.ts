@@ -1,0 +1,134 @@
+import { Body, Controller, Get, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { IsString, MaxLength } from 'class-validator';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
+import { loadConfig, ServiceConfig } from '#common/config/index';
+import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
+import { authorizationCopies, eventTables, protect, tenantSettings, UnitOfWork } from '#common/database/index';
+import type { EventContext } from '#common/events/index';
+import { Context, type ListRow, notFound, pageJson, PageQuery, positionOf, Problem } from '#common/http/index';
+import type { Define } from '#common/testing/index';
+
+/** A service of one table, built like every other: what the tests of libs/common run. */
+export const noteSchema = [
+  ...tenantSettings('crm'),
+  `CREATE TABLE note (id uuid PRIMARY KEY, organization_id uuid NOT NULL, body text NOT NULL CONSTRAINT note_body UNIQUE,
+     created_at timestamptz NOT NULL, version integer NOT NULL DEFAULT 1)`,
+  `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, sequence bigint NOT NULL, name text)`,
+  ...eventTables('crm'),
+  ...authorizationCopies('crm', { licenses: true }),
+  ...protect('crm', 'effect'),
+  ...protect('crm', 'note', {
+    app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],
+    policies: {
+      SELECT: 'organization_id = app.org() OR app.is_admin()',
+      INSERT: 'organization_id = app.org()',
+      UPDATE: 'organization_id = app.org()',
+      DELETE: 'organization_id = app.org()',
+    },
+  }),
+];
+
+@Entity('note')
+export class Note {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid', { name: 'organization_id' }) organizationId!: string;
+  @Column('text') body!: string;
+  @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('integer') version!: number;
+}
+
+@EventContract({
+  type: 'customer.created',
+  source: 'crm',
+  version: 1,
+  description: 'Stands for any event.',
+  example: { noteId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a09', body: 'hello' },
+})
+export class NoteWritten {
+  noteId!: string;
+  body!: string;
+}
+
+class NoteBody {
+  @IsString()
+  @MaxLength(100)
+  body!: string;
+}
+
+@Controller('v1/notes')
+class NotesController {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  @Post()
+  @Allow('member', { module: 'crm' })
+  write(@Context() context: RequestContext, @Body() { body }: NoteBody) {
+    return this.unitOfWork.run(context, async (tx) => {
+      const note = { id: tx.newId(), organizationId: tx.organizationId, body, createdAt: tx.now, version: 1 };
+      tx.insert(Note, note);
+      const { id: noteId, organizationId } = note;
+      tx.emit(NoteWritten, { aggregateId: noteId, version: 1, organizationId, data: { noteId, body } });
+      if (body === 'fail') throw new Problem(409, 'asked_to_fail', 'The note asked for it.');
+      return note;
+    });
+  }
+
+  @Post(':id/raise')
+  @HttpCode(200)
+  @Allow('member', { module: 'crm' })
+  raise(@Context() context: RequestContext, @Param('id') id: string) {
+    return this.unitOfWork.run(context, async (tx) => {
+      const [note] = await tx.query<{ version: number }>(`SELECT version FROM note WHERE id = $1`, [id]);
+      if (!note) throw notFound('note');
+      tx.update(Note, { id, version: note.version }, { version: note.version + 1 });
+      return { version: note.version + 1 };
+    });
+  }
+
+  @Get()
+  @Allow('viewer')
+  async list(@Context() context: RequestContext, @Query() { limit, cursor }: PageQuery): Promise<string> {
+    const after = positionOf(cursor);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT json_build_object('id', id, 'body', body)::text AS item, created_at::text AS cursor_at, id AS cursor_id
+        FROM note WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::uuid))
+        ORDER BY created_at DESC, id DESC LIMIT $3`,
+      values: [after?.at ?? null, after?.id ?? null, limit + 1],
+    });
+    return pageJson(rows, limit);
+  }
+
+  @Get('mine')
+  @SignedIn()
+  mine(@Context() context: RequestContext) {
+    return this.unitOfWork.read(context, { text: 'SELECT app.usr() AS "userId", app.org() AS "organizationId"' });
+  }
+}
+
+/** Writes one row, and emits one event, for each time it runs: a second run of the same event shows. */
+@Controller()
+class OnOrganizationUpdatedRecord {
+  @EventPattern<string>('organization.updated')
+  handle(@Payload() { name }: OrganizationUpdated, @Ctx() { event, tx }: EventContext): void {
+    if (name === 'refuse me') throw new Error('the handler refuses');
+    tx.execute(`INSERT INTO effect (event_id, sequence, name) VALUES ($1, $2, $3)`, [event.id, event.sequence, name]);
+    tx.emit(NoteWritten, {
+      aggregateId: event.aggregateId,
+      version: event.aggregateVersion,
+      data: { noteId: event.id, body: name },
+    });
+  }
+}
+
+@Module({ controllers: [NotesController, OnOrganizationUpdatedRecord] })
+class NotesModule {}
+
+export const defineNotes: Define = (environment) => ({
+  name: 'crm',
+  config: loadConfig(ServiceConfig, environment),
+  configType: ServiceConfig,
+  entities: [Note],
+  constraints: { note_body: () => new Problem(409, 'note_exists', 'There is such a note.') },
+  imports: [NotesModule],
+});

@@ -1,0 +1,239 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateKeyPair } from 'jose';
+import {
+  eventually,
+  type HttpClient,
+  IdentityPeer,
+  LicensingPeer,
+  type PeerMember,
+  TestStack,
+} from '#common/testing/index';
+import { defineNotes, noteSchema } from './house.js';
+
+let stack: TestStack;
+let identity: IdentityPeer;
+let licensing: LicensingPeer;
+let http: HttpClient;
+let member: PeerMember;
+
+beforeAll(async () => {
+  stack = await TestStack.start();
+  await stack.emptyDatabase('crm', noteSchema);
+  identity = await IdentityPeer.start(stack);
+  licensing = await LicensingPeer.start(stack);
+  ({ http } = await stack.service('crm', defineNotes, { IDENTITY_URL: identity.url }));
+  member = await identity.member('member');
+  await licensing.issue(member.organizationId);
+  await eventually(async () => expect((await http.get('/health/ready')).body.status).toBe('ok'));
+});
+
+afterAll(() => stack.stop());
+
+describe('a write', () => {
+  it('commits state and event together', async () => {
+    const { status, body } = await http.as(member.token).post('/v1/notes', { body: 'hello' });
+    expect(status).toBe(201);
+    const [event] = await eventually(async () => {
+      const rows = await stack.sql('crm', `SELECT * FROM events.log WHERE aggregate_id = $1`, [body.id]);
+      expect(rows).toHaveLength(1);
+      return rows;
+    });
+    expect(event).toMatchObject({
+      type: 'customer.created',
+      actor_id: member.userId,
+      data: { noteId: body.id, body: 'hello' },
+    });
+  });
+
+  it('leaves neither state nor event when the work fails, and a connection that is fit for use', async () => {
+    for (let round = 0; round < 15; round += 1) {
+      expect((await http.as(member.token).post('/v1/notes', { body: 'fail' })).body.code).toBe('asked_to_fail');
+    }
+    expect(await stack.sql('crm', `SELECT FROM note WHERE body = 'fail'`)).toHaveLength(0);
+    expect(await stack.sql('crm', `SELECT FROM events.log WHERE data::text LIKE '%"fail"%'`)).toHaveLength(0);
+    expect((await http.as(member.token).post('/v1/notes', { body: 'after the failures' })).status).toBe(201);
+  });
+
+  it('answers a violated constraint with its problem', async () => {
+    await http.as(member.token).post('/v1/notes', { body: 'once' });
+    const { status, body } = await http.as(member.token).post('/v1/notes', { body: 'once' });
+    expect([status, body.code]).toEqual([409, 'note_exists']);
+  });
+
+  it('lets exactly one of two racing writers win', async () => {
+    const { body: note } = await http.as(member.token).post('/v1/notes', { body: 'contended' });
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => http.as(member.token).post(`/v1/notes/${note.id}/raise`)),
+    );
+    const won = answers.filter(({ status }) => status === 200).length;
+    const [row] = await stack.sql<{ version: number }>('crm', `SELECT version FROM note WHERE id = $1`, [note.id]);
+    expect(
+      answers
+        .map(({ status, body }) => (status === 200 ? 'won' : body.code))
+        .filter((code) => code !== 'won' && code !== 'conflict'),
+    ).toEqual([]);
+    expect(row!.version).toBe(1 + won);
+  });
+});
+
+describe('the walls', () => {
+  it('show no row of another organization', async () => {
+    const stranger = await identity.member('owner');
+    await http.as(member.token).post('/v1/notes', { body: 'ours alone' });
+    const { body } = await http.as(stranger.token).get('/v1/notes');
+    expect(body.data).toEqual([]);
+  });
+
+  it('end with the transaction: the next one on the same connection has no tenant', async () => {
+    await http.as(member.token).get('/v1/notes/mine');
+    const rows = await stack.sqlAs('crm', 'app', `SELECT * FROM note`);
+    expect(rows).toEqual([]);
+  });
+
+  it('give each of many interleaved callers the own tenant only', async () => {
+    const members = await Promise.all(Array.from({ length: 10 }, () => identity.member('viewer')));
+    const rounds = Array.from({ length: 20 }, () => members).flat();
+    const answers = await Promise.all(
+      rounds.map(async (one) => ({ one, answer: await http.as(one.token).get('/v1/notes/mine') })),
+    );
+    for (const { one, answer } of answers) {
+      const { userId, organizationId } = one;
+      expect([
+        { userId, organizationId },
+        { userId, organizationId: null },
+      ]).toContainEqual(answer.body[0]);
+    }
+  });
+});
+
+describe('who may', () => {
+  it('is decided by asking the owner before refusing', async () => {
+    const late = await identity.member('member', { silently: true });
+    await licensing.issue(late.organizationId, {}, true);
+    expect((await http.as(late.token).post('/v1/notes', { body: 'in the next millisecond' })).status).toBe(201);
+  });
+
+  it('follows a promotion at once and a demotion by event', async () => {
+    const one = await identity.member('viewer');
+    await licensing.issue(one.organizationId);
+    expect((await http.as(one.token).post('/v1/notes', { body: 'too early' })).body.code).toBe('insufficient_role');
+    await identity.changeRole(one.profileId, 'member', true);
+    expect((await http.as(one.token).post('/v1/notes', { body: 'promoted' })).status).toBe(201);
+    await identity.changeRole(one.profileId, 'viewer');
+    await eventually(
+      async () => expect((await http.as(one.token).post('/v1/notes', { body: 'no more' })).status).toBe(403),
+      3_000,
+    );
+  });
+
+  it('tells a missing organization, license and session apart', async () => {
+    const alone = await identity.user();
+    expect((await http.as(alone.token).post('/v1/notes', { body: 'x' })).body.code).toBe('organization_required');
+    const unlicensed = await identity.member('owner');
+    expect((await http.as(unlicensed.token).post('/v1/notes', { body: 'x' })).body.code).toBe('license_required');
+    await licensing.issue(unlicensed.organizationId, { expirationDate: '2020-01-01T00:00:00.000Z' });
+    expect((await http.as(unlicensed.token).post('/v1/notes', { body: 'x' })).body.code).toBe('license_expired');
+    expect((await http.as(unlicensed.token).get('/v1/notes')).status).toBe(200);
+    await identity.revokeSession(unlicensed);
+    await eventually(
+      async () => expect((await http.as(unlicensed.token).get('/v1/notes')).body.code).toBe('session_revoked'),
+      3_000,
+    );
+  });
+});
+
+describe('a token', () => {
+  it('is refused when absent, malformed, expired, of a foreign key, or of another algorithm', async () => {
+    const { privateKey } = await generateKeyPair('ES256');
+    const expired = await identity.token({ ...member, expiresIn: -10 });
+    const foreign = await identity.token(member, privateKey);
+    const [header, payload, signature] = member.token.split('.');
+    const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
+    const codes: Record<string, string | undefined> = {
+      unauthorized: undefined,
+      token_expired: expired,
+    };
+    for (const [code, token] of Object.entries(codes)) {
+      const answer = await http.as(token).get('/v1/notes');
+      expect([answer.status, answer.body.code]).toEqual([401, code]);
+    }
+    for (const token of [
+      foreign,
+      'x',
+      'a.b.c',
+      `${none}.${payload}.`,
+      `${header}.${payload}x.${signature}`,
+      'y'.repeat(9_000),
+    ]) {
+      const answer = await http.as(token).get('/v1/notes');
+      expect([answer.status, answer.body.code]).toEqual([401, 'invalid_token']);
+    }
+  });
+});
+
+describe('bad input', () => {
+  const deep = `${'{"body":'.repeat(40)}1${'}'.repeat(40)}`;
+  it.each([
+    ['malformed JSON', '{"body":', 400],
+    ['no object', '[]', 400],
+    ['null', 'null', 400],
+    ['nothing', undefined, 400],
+    ['an unknown field', '{"body":"x","more":1}', 400],
+    ['a prototype', '{"body":"x","__proto__":{"a":1}}', 400],
+    ['a wrong type', '{"body":{}}', 400],
+    ['a long text', JSON.stringify({ body: 'x'.repeat(101) }), 400],
+    ['NUL', '{"body":"\\u0000"}', 400],
+    ['half a surrogate pair', '{"body":"\\ud800"}', 400],
+    ['deep nesting', deep, 400],
+    ['more than 1 MiB', JSON.stringify({ body: 'x'.repeat(1_100_000) }), 413],
+  ])('%s is refused', async (_name, text, status) => {
+    const answer = await http.as(member.token).send('POST', '/v1/notes', text);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(answer.body).toMatchObject({
+      status,
+      code: expect.any(String),
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+  });
+
+  it('is refused by content type, id, cursor, limit, path and method', async () => {
+    const client = http.as(member.token);
+    expect(
+      (await client.post('/v1/notes', 'body=x', { 'content-type': 'application/x-www-form-urlencoded' })).status,
+    ).toBe(415);
+    expect((await client.post('/v1/notes/not-a-uuid/raise')).body.code).toBe('validation_failed');
+    for (const query of [
+      'cursor=%F0',
+      'cursor=bm9wZQ',
+      'limit=0',
+      'limit=201',
+      'limit=x',
+      'limit=1&limit=2',
+      'what=1',
+      'limit=%00',
+    ]) {
+      const answer = await client.get(`/v1/notes?${query}`);
+      expect([query, answer.status, answer.body.code]).toEqual([query, 400, 'validation_failed']);
+    }
+    expect((await client.get('/v1/nothing')).body.code).toBe('not_found');
+    expect((await client.delete('/v1/notes')).body.code).toBe('not_found');
+    expect((await client.get('/v1/%E0%A4%A')).status).toBe(400);
+  });
+});
+
+describe('a list', () => {
+  it('walks every row once, in order, however small the page', async () => {
+    const owner = await identity.member('owner');
+    await licensing.issue(owner.organizationId);
+    const client = http.as(owner.token);
+    for (let n = 0; n < 7; n += 1) await client.post('/v1/notes', { body: `${owner.organizationId} ${n}` });
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const { body } = await client.get(`/v1/notes?limit=3${cursor && `&cursor=${cursor}`}`);
+      seen.push(...body.data.map((note: { body: string }) => note.body.split(' ')[1]));
+      cursor = body.page.nextCursor;
+    }
+    expect(seen).toEqual(['6', '5', '4', '3', '2', '1', '0']);
+  });
+});
