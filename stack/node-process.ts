@@ -51,7 +51,7 @@ async function startNodeProcess(options: NodeProcessOptions, signal: AbortSignal
   }
   const why = daemon.ended === undefined ? `was not ready in ${readyTimeout / 1_000} s` : `ended (${daemon.ended})`;
   await daemon.stop(stopSteps);
-  throw new StackError(`${name} ${why}: see ${log}`, lastLines(log, 12));
+  throw new StackError(`${name} ${why}: see ${log}`, lastLines(log, 20));
 }
 
 /** Runs a one-shot process to its end. */
@@ -60,7 +60,7 @@ export async function runNodeProcess(options: Omit<NodeProcessOptions, 'stage' |
   const daemon = spawnNode(options);
   const reason = await daemon.exited;
   if (reason !== 'code 0') {
-    throw new StackError(`${options.name} failed (${reason}): see ${options.log}`, lastLines(options.log, 12));
+    throw new StackError(`${options.name} failed (${reason}): see ${options.log}`, lastLines(options.log, 20));
   }
 }
 
