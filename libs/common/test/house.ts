@@ -1,10 +1,12 @@
 import { Body, Controller, Get, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { IsString, MaxLength } from 'class-validator';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
 import { loadConfig, ServiceConfig } from '#common/config/index';
-import { EventContract } from '#common/contracts/index';
+import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
 import { authorizationCopies, eventTables, protect, tenantSettings, UnitOfWork } from '#common/database/index';
+import type { EventContext } from '#common/events/index';
 import { Context, type ListRow, notFound, pageJson, PageQuery, positionOf, Problem } from '#common/http/index';
 import type { Define } from '#common/testing/index';
 
@@ -13,8 +15,10 @@ export const noteSchema = [
   ...tenantSettings('crm'),
   `CREATE TABLE note (id uuid PRIMARY KEY, organization_id uuid NOT NULL, body text NOT NULL CONSTRAINT note_body UNIQUE,
      created_at timestamptz NOT NULL, version integer NOT NULL DEFAULT 1)`,
+  `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, sequence bigint NOT NULL, name text)`,
   ...eventTables('crm'),
   ...authorizationCopies('crm', { licenses: true }),
+  ...protect('crm', 'effect'),
   ...protect('crm', 'note', {
     app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],
     policies: {
@@ -102,7 +106,22 @@ class NotesController {
   }
 }
 
-@Module({ controllers: [NotesController] })
+/** Writes one row, and emits one event, for each time it runs: a second run of the same event shows. */
+@Controller()
+class OnOrganizationUpdatedRecord {
+  @EventPattern<string>('organization.updated')
+  handle(@Payload() { name }: OrganizationUpdated, @Ctx() { event, tx }: EventContext): void {
+    if (name === 'refuse me') throw new Error('the handler refuses');
+    tx.execute(`INSERT INTO effect (event_id, sequence, name) VALUES ($1, $2, $3)`, [event.id, event.sequence, name]);
+    tx.emit(NoteWritten, {
+      aggregateId: event.aggregateId,
+      version: event.aggregateVersion,
+      data: { noteId: event.id, body: name },
+    });
+  }
+}
+
+@Module({ controllers: [NotesController, OnOrganizationUpdatedRecord] })
 class NotesModule {}
 
 export const defineNotes: Define = (environment) => ({
