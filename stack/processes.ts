@@ -30,6 +30,25 @@ export async function commandLine(pid: number): Promise<string | undefined> {
   }
 }
 
+/**
+ * Tells a process from a later one with the same number: when it was started. Undefined when there is none, or a zombie.
+ */
+export async function birthOf(pid: number): Promise<string | undefined> {
+  if ((await commandLine(pid)) === undefined) return undefined;
+  try {
+    const [status, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
+    // Fields are counted after the program's name, which may hold blanks: the 22nd is the time of the start.
+    const sinceBoot = status.slice(status.lastIndexOf(')') + 2).split(' ')[19];
+    return `${boot.trim()} ${sinceBoot}`;
+  } catch {
+    const answer = await run('ps', ['-p', String(pid), '-o', 'lstart=']).catch(() => undefined);
+    return answer?.stdout.trim() || undefined;
+  }
+}
+
 /** Ends a process that is not our child; answers whether it is gone. */
 export async function endProcess(pid: number, steps: StopSteps): Promise<boolean> {
   for (const [signal, patience] of steps) {

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long an answer of 503 is waited out, in milliseconds: a service that has just started may still be catching up. */
+const patience = 20_000;
+
+/** An answer that says no. */
+export class RefusedError extends Error {
+  constructor(
+    readonly status: number,
+    call: string,
+    code: string,
+  ) {
+    super(`${call} answered ${status}${code && ` ${code}`}`);
+  }
+}
+
+/** What a browser or a script would do: the gateway's HTTP API, as one user. */
+export class DemoClient {
+  private constructor(
+    private readonly gateway: string,
+    private readonly token?: string,
+  ) {}
+
+  /** Signs in; who is not known yet signs up first. */
+  static async signIn(gateway: string, email: string, password: string): Promise<DemoClient> {
+    const anonymous = new DemoClient(gateway);
+    const body = { email, password };
+    const session = await anonymous
+      .post<Session>('/auth/v1/token?grant_type=password', body)
+      .catch((error: unknown) => {
+        if (error instanceof RefusedError && error.status < 500)
+          return anonymous.post<Session>('/auth/v1/signup', body);
+        throw error;
+      });
+    return new DemoClient(gateway, session.access_token);
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#call<T>('GET', path);
+  }
+
+  post<T>(path: string, body: object): Promise<T> {
+    return this.#call<T>('POST', path, body);
+  }
+
+  delete(path: string): Promise<void> {
+    return this.#call('DELETE', path);
+  }
+
+  /** First page of a list, of up to 200. */
+  async list<T>(path: string): Promise<T[]> {
+    const { data } = await this.get<{ data: T[] }>(`${path}${path.includes('?') ? '&' : '?'}limit=200`);
+    return data;
+  }
+
+  async #call<T>(method: string, path: string, body?: object): Promise<T> {
+    const deadline = Date.now() + patience;
+    for (;;) {
+      const response = await fetch(`${this.gateway}${path}`, {
+        method,
+        headers: {
+          ...(body && { 'content-type': 'application/json' }),
+          ...(this.token && { authorization: `Bearer ${this.token}` }),
+        },
+        body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(patience),
+      });
+      const answer = (await response.json().catch(() => undefined)) as Problem | undefined;
+      if (response.ok) return answer as T;
+      if (response.status !== 503 || Date.now() > deadline) {
+        throw new RefusedError(
+          response.status,
+          `${method} ${path.split('?')[0]}`,
+          answer?.code ?? answer?.error_code ?? '',
+        );
+      }
+      await delay(500);
+    }
+  }
+}
+
+interface Session {
+  readonly access_token: string;
+}
+
+interface Problem {
+  readonly code?: string;
+  readonly error_code?: string;
+}
