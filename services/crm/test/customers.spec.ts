@@ -27,13 +27,14 @@ describe('POST /v1/customers', () => {
       user: null,
     });
     expect((await member.http.get(`/v1/customers/${body.id}`)).body).toEqual(body);
-    const [created] = await crm.events(body.id, 1);
+    const [created, linked] = await crm.events(body.id, 2);
     expect(created).toMatchObject({
       type: 'customer.created',
       version: 1,
       actorId: member.userId,
       organizations: [member.organizationId],
     });
+    expect(linked).toMatchObject({ type: 'customer.linked', version: 2, data: { linkType: 'organization' } });
   });
 });
 

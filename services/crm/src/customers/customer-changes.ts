@@ -61,10 +61,16 @@ export function tellUpdated(tx: Tx, held: HeldCustomer, view: CustomerView): voi
   tx.emit(CustomerUpdated, { ...next(tx, held), data: stateOf(view) });
 }
 
-/** Deletes a customer, all that belongs to it and all its links. */
+/** Deletes a customer and all that belongs to it; every link that ends with it is told of first. */
 export function deleteCustomer(tx: Tx, held: HeldCustomer): void {
   tx.remove(Customer, { id: held.id, version: held.version });
-  tx.emit(CustomerDeleted, { ...next(tx, held), data: { customerId: held.id } });
+  const { organizationIds, userId } = held;
+  let { version } = held;
+  if (userId !== null) tellUserLink(tx, { ...held, version: version++ }, CustomerUnlinked, userId);
+  for (const organizationId of organizationIds) {
+    tellOrganizationLink(tx, { ...held, version: version++ }, CustomerUnlinked, organizationId);
+  }
+  tx.emit(CustomerDeleted, { ...next(tx, { ...held, version }), data: { customerId: held.id } });
 }
 
 /** Removes one organization's link; the last one's removal deletes the customer. */
@@ -81,28 +87,32 @@ export function linkOrganization(tx: Tx, held: HeldCustomer, organizationId: str
   tellOrganizationLink(tx, held, CustomerLinked, organizationId);
 }
 
-/** Told to that organization only: the others may not know of it. */
-export function tellOrganizationLink(
-  tx: Tx,
-  held: Pick<HeldCustomer, 'id' | 'version'>,
-  contract: typeof CustomerLinked | typeof CustomerUnlinked,
-  organizationId: string,
-): void {
-  const { id: customerId, version } = held;
-  const data = { customerId, linkType: 'organization' as const, organizationId };
-  tx.emit(contract, { aggregateId: customerId, version: version + 1, organizationId, data });
-}
-
 export function linkUser(tx: Tx, held: HeldCustomer, userId: string, profileId: string): void {
   touch(tx, held);
   tx.insert(CustomerUser, { id: tx.newId(), customerId: held.id, userId, profileId, createdAt: tx.now });
-  const data = { customerId: held.id, linkType: 'user' as const, userId };
-  tx.emit(CustomerLinked, { ...next(tx, { ...held, userId }), data });
+  tellUserLink(tx, { ...held, userId }, CustomerLinked, userId);
 }
 
 export function unlinkUser(tx: Tx, held: HeldCustomer, userId: string): void {
   touch(tx, held);
   tx.remove(CustomerUser, { customerId: held.id, userId });
+  tellUserLink(tx, held, CustomerUnlinked, userId);
+}
+
+type LinkContract = typeof CustomerLinked | typeof CustomerUnlinked;
+
+/** Told to that organization only: the others may not know of it. */
+export function tellOrganizationLink(
+  tx: Tx,
+  { id: customerId, version }: Pick<HeldCustomer, 'id' | 'version'>,
+  contract: LinkContract,
+  organizationId: string,
+): void {
+  const data = { customerId, linkType: 'organization' as const, organizationId };
+  tx.emit(contract, { aggregateId: customerId, version: version + 1, organizationId, data });
+}
+
+function tellUserLink(tx: Tx, held: HeldCustomer, contract: LinkContract, userId: string): void {
   const data = { customerId: held.id, linkType: 'user' as const, userId };
-  tx.emit(CustomerUnlinked, { ...next(tx, held), data });
+  tx.emit(contract, { ...next(tx, held), data });
 }

@@ -118,7 +118,7 @@ function newCustomer(
 /** The links come before the rest: what belongs to a customer takes over who holds it. */
 function insertCustomer(tx: RequestTx, view: CustomerView, numbers: readonly string[]): void {
   const { id, name, firstName, lastName, organizations } = view;
-  const version = organizations.length;
+  const version = 1 + organizations.length;
   tx.insert(Customer, { id, name, firstName, lastName, version, createdAt: tx.now, updatedAt: tx.now });
   tx.insert(
     CustomerOrganization,
@@ -138,9 +138,9 @@ function insertCustomer(tx: RequestTx, view: CustomerView, numbers: readonly str
   );
 }
 
-function tellCreated(tx: RequestTx, view: CustomerView, [organizationId, ...further]: readonly string[]): void {
+function tellCreated(tx: RequestTx, view: CustomerView, holders: readonly string[]): void {
   const { id } = view;
-  const data = { ...stateOf(view), organizationId: organizationId! };
-  tx.emit(CustomerCreated, { aggregateId: id, version: 1, organizationId: organizationId!, data });
-  further.forEach((holder, index) => tellOrganizationLink(tx, { id, version: index + 1 }, CustomerLinked, holder));
+  const organizationId = holders[0]!;
+  tx.emit(CustomerCreated, { aggregateId: id, version: 1, organizationId, data: { ...stateOf(view), organizationId } });
+  holders.forEach((holder, index) => tellOrganizationLink(tx, { id, version: 1 + index }, CustomerLinked, holder));
 }

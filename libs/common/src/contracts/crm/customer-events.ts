@@ -65,11 +65,11 @@ export abstract class CustomerState {
   type: 'customer.created',
   source: 'crm',
   version: 1,
-  description: 'A customer exists, held by one organization; further ones follow as customer.linked.',
+  description: 'A customer exists; the organizations that hold it follow as customer.linked.',
   example: { ...customer, organizationId },
 })
 export class CustomerCreated extends CustomerState {
-  /** The organization that holds the customer from the start. */
+  /** The organization that created the customer. */
   @IsUUID() organizationId!: string;
 }
 
@@ -86,7 +86,7 @@ export class CustomerUpdated extends CustomerState {}
   type: 'customer.deleted',
   source: 'crm',
   version: 1,
-  description: 'A customer is gone, with all that belonged to it and all its links.',
+  description: 'A customer is gone, with all that belonged to it; the end of its links was told before.',
   example: { customerId },
 })
 export class CustomerDeleted {
