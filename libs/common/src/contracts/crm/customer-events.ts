@@ -1,5 +1,6 @@
-import { IsArray, IsBoolean, IsIn, IsOptional, IsString, IsUUID, ValidateNested } from 'class-validator';
+import 'reflect-metadata';
 import { Type } from 'class-transformer';
+import { IsArray, IsBoolean, IsIn, IsOptional, IsString, IsUUID, ValidateNested } from 'class-validator';
 import { EventContract } from '../contract.js';
 
 const customerId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a06';
