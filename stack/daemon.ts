@@ -16,21 +16,23 @@ export interface DaemonOptions {
   readonly ipc?: boolean;
 }
 
-/** A child process that outlives no orderly end of this one; it hears no Ctrl-C, so that the order of stopping is ours. */
+/** A child process that hears no Ctrl-C, so that the order of stopping is ours, and does not outlive our own end by exit. */
 export class Daemon {
   /** Resolves with the reason in words (`code 1`, `signal SIGKILL`) once the process has ended. */
   readonly exited: Promise<string>;
+  static readonly #running = new Set<Daemon>();
   readonly #child: ChildProcess;
   #ended: string | undefined;
+  #spoken = false;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    const quit = () => child.kill('SIGINT');
-    process.once('exit', quit);
+    Daemon.#running.add(this);
+    child.once('message', () => (this.#spoken = true));
     this.exited = new Promise((resolve) => {
       const settle = (reason: string) => {
         this.#ended ??= reason;
-        process.off('exit', quit);
+        Daemon.#running.delete(this);
         resolve(this.#ended);
       };
       child.once('exit', (code, signal) => settle(signal ? `signal ${signal}` : `code ${code}`));
@@ -54,6 +56,11 @@ export class Daemon {
     }
   }
 
+  /** Sends a signal to every process started here that has not ended yet. */
+  static signalAll(signal: NodeJS.Signals): void {
+    for (const daemon of Daemon.#running) daemon.#child.kill(signal);
+  }
+
   /** 0 when the process could not be started at all. */
   get pid(): number {
     return this.#child.pid ?? 0;
@@ -62,6 +69,11 @@ export class Daemon {
   /** Why the process ended, or undefined while it runs. */
   get ended(): string | undefined {
     return this.#ended;
+  }
+
+  /** Whether the process has sent a message over its IPC channel. */
+  get hasSpoken(): boolean {
+    return this.#spoken;
   }
 
   /** Sends the signals one after the other until the process has ended; the last step waits for as long as it takes. */
@@ -82,3 +94,5 @@ export class Daemon {
     return Promise.race([this.exited, timeout]).finally(() => clearTimeout(timer));
   }
 }
+
+process.once('exit', () => Daemon.signalAll('SIGINT'));

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import { readFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Daemon } from './daemon.js';
 import { randomPassword } from './databases.js';
@@ -7,6 +7,7 @@ import { lastLines, setAside } from './log-file.js';
 import { isRecent, type NatsBinary } from './nats-binary.js';
 import { authorizationConfig, natsUsers, type NatsCredentials, type NatsUser } from './nats-config.js';
 import { freePort, loopback } from './ports.js';
+import { readJson, writeJsonPrivately, writePrivately } from './private-file.js';
 import { commandLine, endProcess, type StopSteps } from './processes.js';
 import { StackError } from './stack-error.js';
 import { until } from './wait.js';
@@ -27,6 +28,8 @@ export interface NatsOptions {
   readonly binary: NatsBinary;
   /** Default: a free one. */
   readonly port?: number;
+  /** File for what the server prints. Default: `nats-server.log` in the folder. */
+  readonly log?: string;
   /** Also make a user `administrator` who may do everything: for tests, which delete streams. Default false. */
   readonly administrator?: boolean;
 }
@@ -61,7 +64,8 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const all = [...Object.values(credentials), ...(administrator ? [administrator] : [])];
   const config = join(folder, 'nats-server.conf');
   await writePrivately(config, serverConfig(folder, port, options.binary.version) + authorizationConfig(all));
-  const daemon = await launch(options.binary, folder, config, port);
+  const log = options.log ?? join(folder, 'nats-server.log');
+  const daemon = await launch(options.binary, folder, config, port, log);
   const { version } = options.binary;
   const stop = () => daemon.stop(stopSteps);
   const url = `nats://${loopback}:${port}`;
@@ -90,27 +94,12 @@ const credentialsOf = (passwords: Record<string, string>) =>
 async function natsPasswords(folder: string): Promise<Record<string, string>> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'passwords.json');
-  const kept = await readPasswords(file);
+  const kept = (await readJson<Record<string, string>>(file)) ?? {};
   const missing = natsUsers.filter((user) => !kept[user]);
   if (!missing.length) return kept;
   const passwords = { ...kept, ...Object.fromEntries(missing.map((user) => [user, randomPassword()])) };
-  await writePrivately(file, `${JSON.stringify(passwords, null, 2)}\n`);
+  await writeJsonPrivately(file, passwords);
   return passwords;
-}
-
-async function readPasswords(file: string): Promise<Record<string, string>> {
-  const text = await readFile(file, 'utf8').catch(() => '{}');
-  try {
-    return JSON.parse(text) as Record<string, string>;
-  } catch {
-    throw new StackError(`${file} is broken: npm run reset starts over.`);
-  }
-}
-
-async function writePrivately(path: string, content: string): Promise<void> {
-  await rm(`${path}.new`, { force: true });
-  await writeFile(`${path}.new`, content, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }
 
 function serverConfig(folder: string, port: number, version: string): string {
@@ -128,15 +117,14 @@ function serverConfig(folder: string, port: number, version: string): string {
     .join('');
 }
 
-async function launch(binary: NatsBinary, folder: string, config: string, port: number): Promise<Daemon> {
-  const log = join(folder, 'nats-server.log');
+async function launch(binary: NatsBinary, folder: string, config: string, port: number, log: string): Promise<Daemon> {
   setAside(log);
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
   const daemon = Daemon.start({ command: binary.path, args: ['-c', config], env, cwd: folder, log });
   const ready = await until(() => daemon.ended !== undefined || offersJetStream(port), startTimeout);
   if (ready && daemon.ended === undefined) return daemon;
   await daemon.stop(stopSteps);
-  throw new StackError(`nats-server did not start; ${log} ends with:\n  ${lastLines(log, 8).join('\n  ')}`);
+  throw new StackError(`nats-server did not start: see ${log}.`, lastLines(log, 8));
 }
 
 /** A NATS server greets with a line about itself. */

@@ -13,7 +13,6 @@ export interface PostgresFolder {
   readonly unfinished: string;
   /** The superuser's password, readable by the cluster's user only. */
   readonly passwordFile: string;
-  readonly log: string;
   /** Set when the data is kept outside of the folder, because PostgreSQL's user cannot reach it there. */
   readonly movedTo?: string;
 }
@@ -35,9 +34,15 @@ export async function preparePostgresFolder(path: string, runAs?: RunAs): Promis
     data: join(base, 'data'),
     unfinished: join(base, 'data.unfinished'),
     passwordFile: join(base, 'superuser-password'),
-    log: join(folder, 'postgres.log'),
     movedTo,
   };
+}
+
+/** The cluster as an earlier start left it, looked for without making or checking anything. */
+export async function existingCluster(folder: string): Promise<string | undefined> {
+  const base = (await movedFolder(folder).catch(() => undefined)) ?? join(resolve(folder), 'cluster');
+  const data = join(base, 'data');
+  return (await stat(data).catch(() => undefined)) && data;
 }
 
 /** Deletes what `preparePostgresFolder` put elsewhere for this folder, if anything. */

@@ -8,7 +8,7 @@ import { Daemon } from './daemon.js';
 import { lastLines, setAside } from './log-file.js';
 import { freePort, loopback } from './ports.js';
 import { locateBinaries, type PostgresBinaries } from './postgres-binaries.js';
-import { preparePostgresFolder, type PostgresFolder } from './postgres-folder.js';
+import { existingCluster, preparePostgresFolder, type PostgresFolder } from './postgres-folder.js';
 import { databaseUser, type RunAs } from './postgres-user.js';
 import { commandLine, endProcess, type StopSteps } from './processes.js';
 import { messageOf, StackError } from './stack-error.js';
@@ -32,6 +32,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Server settings beside our own, such as `{ fsync: 'off' }` where nothing must outlive a crash. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** File for what the server prints. Default: `postgres.log` in the folder. */
+  readonly log?: string;
   /** Told in one line what a person should know, such as that the data is kept elsewhere. */
   readonly onNotice?: (line: string) => void;
 }
@@ -71,8 +73,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const password = (await readFile(folder.passwordFile, 'utf8').catch(() => '')).trim();
   if (!password) throw broken(folder.data, 'the superuser’s password is missing');
   const port = options.port ?? (await freePort());
-  setAside(folder.log);
-  const daemon = await launch(binaries, folder, port, options.settings, runAs);
+  const log = options.log ?? join(options.folder, 'postgres.log');
+  const daemon = await launch(binaries, folder.data, { ...serverSettings(port), ...options.settings }, log, runAs);
   const superuserUrl = (database = 'postgres') => `postgresql://postgres:${password}@${loopback}:${port}/${database}`;
   const stop = () => daemon.stop(stopSteps);
   try {
@@ -86,8 +88,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 
 /** Shuts down a server that a killed launcher left running in this folder; answers whether there was one. */
 export async function endLeftoverPostgres(folder: string): Promise<boolean> {
-  const { data } = await preparePostgresFolder(folder, databaseUser(join(folder, 'cluster', 'data')));
-  return endLeftover(data);
+  const data = await existingCluster(folder);
+  return data !== undefined && endLeftover(data);
 }
 
 const broken = (data: string, why: string) =>
@@ -146,29 +148,28 @@ async function endLeftover(data: string): Promise<boolean> {
 
 async function launch(
   { postgres }: PostgresBinaries,
-  folder: PostgresFolder,
-  port: number,
-  settings: PostgresOptions['settings'],
+  data: string,
+  settings: Readonly<Record<string, string>>,
+  log: string,
   runAs?: RunAs,
 ): Promise<Daemon> {
-  const all = { ...serverSettings(port), ...settings };
-  const args = ['-D', folder.data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-  const start = () =>
-    Daemon.start({ command: postgres, args, env: serverEnv(), cwd: '/', log: folder.log, runAs: runAs });
+  setAside(log);
+  const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const start = () => Daemon.start({ command: postgres, args, env: serverEnv(), cwd: '/', log, runAs });
   let daemon = start();
   const ready = await until(async () => {
-    if (await isReady(folder.data, daemon.pid)) return true;
+    if (await isReady(data, daemon.pid)) return true;
     if (daemon.ended === undefined) return false;
     // Backends of a killed server need a moment to notice.
-    if (!lastLines(folder.log, 3).some((line) => line.includes('still in use'))) return true;
+    if (!lastLines(log, 3).some((line) => line.includes('still in use'))) return true;
     daemon = start();
     return false;
   }, startTimeout);
   if (ready && daemon.ended === undefined) return daemon;
   await daemon.stop(stopSteps);
-  const told = lastLines(folder.log, 8).join('\n  ');
   throw new StackError(
-    `PostgreSQL did not start; ${folder.log} ends with:\n  ${told}\nIf its data is broken, npm run reset starts over.`,
+    `PostgreSQL did not start: see ${log}; if its data is broken, npm run reset starts over.`,
+    lastLines(log, 8),
   );
 }
 

@@ -65,17 +65,11 @@ export class TokenVerifier {
   }
 }
 
+/** What jose says of the token is the token's fault; anything else means that the keys could not be had. */
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof errors.JWTExpired) return new Problem(401, 'token_expired', 'The access token has expired.');
-  if (
-    error instanceof errors.JWKSTimeout ||
-    !(error instanceof errors.JOSEError) ||
-    error.code === 'ERR_JOSE_GENERIC'
-  ) {
-    return error instanceof TypeError && !('cause' in error)
-      ? badToken('The access token is malformed.')
-      : unavailable('The key set', error);
-  }
+  const aboutKeys = error instanceof errors.JWKSTimeout || (error as { code?: unknown }).code === 'ERR_JOSE_GENERIC';
+  if (aboutKeys || !(error instanceof errors.JOSEError)) return unavailable('The key set', error);
   return badToken('The access token is not valid.');
 }

@@ -20,8 +20,7 @@ export const isRetriable = (error: unknown): boolean => retriable.has((error as 
 /** True when PostgreSQL could not be reached or gave up, whatever was asked of it. */
 export function isInfrastructure(error: unknown): boolean {
   const { code, message } = error as PostgresError;
-  if (code === undefined || /^E[A-Z]+/.test(code))
-    return error instanceof Error && infrastructureMessage.test(`${code} ${message}`);
+  if (code === undefined || /^E[A-Z]+/.test(code)) return infrastructureMessage.test(`${code} ${message}`);
   return infrastructureState.test(code);
 }
 

@@ -24,6 +24,7 @@ export interface UnitOfWorkOptions {
   readonly onEvents: () => void;
 }
 
+const clock: Statement = { text: `SELECT date_trunc('milliseconds', now()) AS at` };
 const enterText = 'SELECT * FROM app.enter($1, $2, $3, $4)';
 /** How often work is run again after a serialization failure or a deadlock. */
 const attempts = 3;
@@ -55,9 +56,8 @@ export class UnitOfWork {
   }
 
   private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
-    return withClient(this.options.pool, async (client) => {
-      const [, entered] = await sendBatch(client, [{ text: 'BEGIN' }, this.enter(context)]);
-      const entry = entered!.rows[0] as unknown as Entry;
+    return inTransaction(this.options.pool, this.enter(context), async (client, entered) => {
+      const entry = entered as unknown as Entry;
       const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
       if (refusal) {
         await sendBatch(client, [{ text: 'ROLLBACK' }]);
@@ -67,8 +67,8 @@ export class UnitOfWork {
         { client, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
         callerOf(context, entry),
       );
-      const value = await settle(client, tx, work);
-      if (tx.hasEvents) this.options.onEvents();
+      const value = await work(tx);
+      await commit(client, tx, this.options.onEvents);
       return { granted: true as const, value };
     });
   }
@@ -119,16 +119,11 @@ export class SystemUnitOfWork {
   }
 
   private attempt<T>(origin: SystemOrigin, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return withClient(this.options.pool, async (client) => {
-      const [, clock] = await sendBatch(client, [
-        { text: 'BEGIN' },
-        { text: `SELECT date_trunc('milliseconds', now()) AS at` },
-      ]);
-      const now = clock!.rows[0]!['at'] as Date;
-      const { schema } = this.options;
-      const tx = new Tx({ client, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
-      const value = await settle(client, tx, work);
-      if (tx.hasEvents) this.options.onEvents();
+    return inTransaction(this.options.pool, clock, async (client, row) => {
+      const { schema, onEvents } = this.options;
+      const tx = new Tx({ client, schema, now: row['at'], trace: origin.trace, actorId: origin.actorId ?? null });
+      const value = await work(tx);
+      await commit(client, tx, onEvents);
       return value;
     });
   }
@@ -145,20 +140,28 @@ function callerOf(context: RequestContext, entry: Entry) {
   };
 }
 
-/** Runs the work, then sends what it collected together with COMMIT; rolls back on any error. */
-async function settle<T, Carrier extends Tx>(
-  client: PoolClient,
-  tx: Carrier,
-  work: (tx: Carrier) => Promise<T>,
+/** Sends what the work collected together with COMMIT, in one round trip. */
+async function commit(client: PoolClient, tx: Tx, onEvents: () => void): Promise<void> {
+  const { hasEvents } = tx;
+  await sendBatch(client, [...tx.takePending(), { text: 'COMMIT' }]);
+  if (hasEvents) onEvents();
+}
+
+/** Begins with a statement that returns one row; rolls back on any error. The body ends the transaction itself. */
+function inTransaction<T>(
+  pool: pg.Pool,
+  opening: Statement,
+  body: (client: PoolClient, row: QueryResultRow) => Promise<T>,
 ): Promise<T> {
-  try {
-    const value = await work(tx);
-    await sendBatch(client, [...tx.takePending(), { text: 'COMMIT' }]);
-    return value;
-  } catch (error) {
-    if (!isBroken(error)) await sendBatch(client, [{ text: 'ROLLBACK' }]);
-    throw error;
-  }
+  return withClient(pool, async (client) => {
+    try {
+      const [, opened] = await sendBatch(client, [{ text: 'BEGIN' }, opening]);
+      return await body(client, opened!.rows[0]!);
+    } catch (error) {
+      if (!isBroken(error)) await sendBatch(client, [{ text: 'ROLLBACK' }]);
+      throw error;
+    }
+  });
 }
 
 /** Lends a connection; one that may be out of step is closed instead of going back to the pool. */

@@ -30,7 +30,10 @@ export interface Protection {
   readonly definer?: readonly string[];
 }
 
-/** Row-level security FORCEd on one table, with its grants and policies. */
+/**
+ * Row-level security FORCEd on one table, with its grants and policies. The owner has a policy of its own, or migrations
+ * that fill a column would silently touch nothing.
+ */
 export function protect(service: ServiceName, table: string, protection: Protection = {}): string[] {
   const roles = rolesOf(service);
   const name = table.replace(/\W/g, '_');
@@ -38,6 +41,7 @@ export function protect(service: ServiceName, table: string, protection: Protect
     `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`,
     `ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${roles.system}`,
+    `CREATE POLICY ${name}_owner ON ${table} TO ${roles.owner} USING (true) WITH CHECK (true)`,
     `CREATE POLICY ${name}_system ON ${table} TO ${roles.system} USING (true) WITH CHECK (true)`,
   ];
   if (protection.app?.length) statements.push(`GRANT ${protection.app.join(', ')} ON ${table} TO ${roles.app}`);

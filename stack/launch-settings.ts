@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs';
+import { readSettings, type StackSettings } from './settings.js';
+import { messageOf, StackError } from './stack-error.js';
+
+/** Settings for a command of the stack: the environment, completed from `.env` in the working folder. */
+export function launchSettings(): StackSettings {
+  if (existsSync('.env')) {
+    try {
+      process.loadEnvFile('.env');
+    } catch (error) {
+      throw new StackError(`.env cannot be read: ${messageOf(error)}`);
+    }
+  }
+  // The PostgreSQL client would take these as defaults for every connection.
+  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name];
+  return readSettings(process.env);
+}

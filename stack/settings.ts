@@ -1,0 +1,157 @@
+import 'reflect-metadata';
+import {
+  getMetadataStorage,
+  IsBoolean,
+  IsEmail,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Length,
+  Max,
+  Min,
+  validateSync,
+} from 'class-validator';
+import { StackError } from './stack-error.js';
+
+const IsPort = (): PropertyDecorator => (target, property) => {
+  const options = { message: '$property must be a port: a number from 1 to 65535' };
+  for (const rule of [IsInt(options), Min(1, options), Max(65_535, options)]) rule(target, property);
+};
+
+const IsServerUrl =
+  (...protocols: string[]): PropertyDecorator =>
+  (target, property) => {
+    const rule = { protocols, require_protocol: true, require_tld: false, allow_underscores: true };
+    IsOptional()(target, property);
+    IsUrl(rule, { message: `$property must be a URL that starts with ${protocols[0]}://` })(target, property);
+  };
+
+export const defaultAdminPassword = 'clarity-local-admin';
+
+/** Settings of the local stack, from the environment and `.env`; `.env.example` lists them with their defaults. */
+export class StackSettings {
+  /** `production` refuses what is only fit for a machine of one's own. */
+  @IsIn(['development', 'test', 'production'])
+  NODE_ENV = 'development';
+
+  /** The four services take the next four ports, or any free ones. */
+  @IsPort()
+  GATEWAY_PORT = 3000;
+
+  @IsPort()
+  POSTGRES_PORT = 15432;
+
+  @IsPort()
+  NATS_PORT = 14222;
+
+  /** Folder for data, secrets and logs. */
+  @IsNotEmpty()
+  @IsString()
+  STACK_DATA_DIR = '.clarity';
+
+  /** First account of the operator's organization, made at the first start. */
+  @IsEmail()
+  PLATFORM_ADMIN_EMAIL = 'admin@clarity.example';
+
+  @Length(8, 128)
+  PLATFORM_ADMIN_PASSWORD = defaultAdminPassword;
+
+  /** Confirms a new address at once instead of by mail; in production the default is false, and true is refused. */
+  @IsBoolean()
+  AUTH_AUTOCONFIRM = true;
+
+  /** Days that a new organization's trial license lasts; 0 = no trial. */
+  @IsInt()
+  @Min(0)
+  @Max(3650)
+  LICENSE_TRIAL_DAYS = 14;
+
+  /** Seconds for which a service may believe what it last heard about roles and sessions. */
+  @IsInt()
+  @Min(1)
+  @Max(86_400)
+  AUTHORIZATION_MAX_STALENESS = 60;
+
+  /** Level of the services' logs. */
+  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+  LOG_LEVEL = 'info';
+
+  /** An administrator's URL to a database that is used instead of the embedded one. */
+  @IsServerUrl('postgresql', 'postgres')
+  DATABASE_URL_IDENTITY?: string;
+
+  @IsServerUrl('postgresql', 'postgres')
+  DATABASE_URL_LICENSING?: string;
+
+  @IsServerUrl('postgresql', 'postgres')
+  DATABASE_URL_CRM?: string;
+
+  @IsServerUrl('postgresql', 'postgres')
+  DATABASE_URL_CONVERSATIONS?: string;
+
+  /** A server with JetStream that is used instead of our own. */
+  @IsServerUrl('nats', 'tls')
+  NATS_URL?: string;
+
+  /** One user for every process; without it each logs in as itself, with the users that the stack writes down. */
+  @IsOptional()
+  @IsNotEmpty()
+  NATS_USER?: string;
+
+  @IsOptional()
+  @IsNotEmpty()
+  NATS_PASSWORD?: string;
+}
+
+/** The names of all settings. */
+export const settingNames = [
+  ...new Set(
+    getMetadataStorage()
+      .getTargetValidationMetadatas(StackSettings, '', false, false)
+      .map(({ propertyName }) => propertyName),
+  ),
+] as (keyof StackSettings)[];
+
+/**
+ * Reads and checks the settings; one that is empty counts as not set.
+ * @throws StackError that names the bad ones, never their values
+ */
+export function readSettings(environment: NodeJS.ProcessEnv): StackSettings {
+  const settings = new StackSettings();
+  if (environment.NODE_ENV === 'production') settings.AUTH_AUTOCONFIRM = false;
+  const given = settingNames.filter((name) => environment[name]);
+  Object.assign(settings, Object.fromEntries(given.map((name) => [name, parse(settings[name], environment[name]!)])));
+  const errors = validateSync(settings);
+  if (errors.length) {
+    const reasons = errors.map((error) => Object.values(error.constraints ?? {})[0]);
+    throw new StackError(`Some settings cannot be used: ${reasons.join('; ')} (.env.example lists all).`);
+  }
+  if (settings.NODE_ENV === 'production') refuseLocalDefaults(settings);
+  const ports = [settings.GATEWAY_PORT, settings.POSTGRES_PORT, settings.NATS_PORT];
+  if (new Set(ports).size < ports.length) {
+    throw new StackError('GATEWAY_PORT, POSTGRES_PORT and NATS_PORT must be three different ports.');
+  }
+  const { NATS_URL, NATS_USER, NATS_PASSWORD } = settings;
+  if ((NATS_USER || NATS_PASSWORD) && !(NATS_URL && NATS_USER && NATS_PASSWORD)) {
+    throw new StackError('NATS_USER and NATS_PASSWORD are of use only together and with NATS_URL: set all three.');
+  }
+  return settings;
+}
+
+function parse(preset: unknown, text: string): unknown {
+  if (typeof preset === 'number') return /^\d{1,9}$/.test(text) ? Number(text) : text;
+  if (typeof preset === 'boolean') return text === 'true' || (text !== 'false' && text);
+  return text;
+}
+
+function refuseLocalDefaults(settings: StackSettings): void {
+  if (settings.PLATFORM_ADMIN_PASSWORD === defaultAdminPassword) {
+    throw new StackError('NODE_ENV=production needs a PLATFORM_ADMIN_PASSWORD of your own.');
+  }
+  if (settings.AUTH_AUTOCONFIRM) {
+    throw new StackError('NODE_ENV=production refuses AUTH_AUTOCONFIRM=true: anyone could claim any address.');
+  }
+}

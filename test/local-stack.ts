@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpClient } from '#common/testing/index';
+import { freePort } from '#stack/ports';
+
+export interface StackFile {
+  readonly gateway: string;
+  readonly nats: { readonly url: string; readonly user: string; readonly password: string };
+  readonly databases: Readonly<Record<string, string>>;
+  readonly processes: readonly { readonly name: string; readonly pid: number; readonly port: number }[];
+}
+
+/** Milliseconds that the stack has to come up, also on a busy machine. */
+const startTimeout = 120_000;
+
+/** What `npm start` brings up, on free ports and with a data folder of its own. */
+export class LocalStack {
+  private output = '';
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly folder: string,
+  ) {
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text) => (this.output += text));
+  }
+
+  static async start(environment: NodeJS.ProcessEnv = {}): Promise<LocalStack> {
+    const folder = await mkdtemp(join(tmpdir(), 'clarity-stack-'));
+    const [gateway, postgres, nats] = [await freePort(), await freePort(), await freePort()];
+    const child = spawn(process.execPath, ['dist/stack/main.js'], {
+      env: {
+        ...process.env,
+        NODE_ENV: 'development',
+        GATEWAY_PORT: String(gateway),
+        POSTGRES_PORT: String(postgres),
+        NATS_PORT: String(nats),
+        STACK_DATA_DIR: folder,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const stack = new LocalStack(child, folder);
+    await stack.up();
+    return stack;
+  }
+
+  private up(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the stack is not up:\n${this.output}`)), startTimeout);
+      this.child.on('exit', () => reject(new Error(`the stack has ended:\n${this.output}`)));
+      this.child.stdout!.on('data', () => {
+        if (!/Clarity runs at/.test(this.output)) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  async file(): Promise<StackFile> {
+    return JSON.parse(await readFile(join(this.folder, 'stack.json'), 'utf8')) as StackFile;
+  }
+
+  async http(): Promise<HttpClient> {
+    return new HttpClient((await this.file()).gateway);
+  }
+
+  /** Stops it as Ctrl-C does, and deletes its data; its exit code. */
+  async stop(): Promise<number | null> {
+    const ended = new Promise<number | null>((resolve) => this.child.once('exit', resolve));
+    if (this.child.exitCode === null) this.child.kill('SIGTERM');
+    const code = this.child.exitCode ?? (await ended);
+    await rm(this.folder, { recursive: true, force: true });
+    return code;
+  }
+}
