@@ -1,0 +1,8 @@
+/** The select list that turns a row of `user_profile` (alias `p`) into a `Profile`. */
+export const profileColumns = `p.id, p.organization_id AS "organizationId", p.role, p.created_at AS "createdAt",
+  p.updated_at AS "updatedAt", p.user_id AS "userId", p.email, p.version`;
+
+/** SQL of a profile (alias `p`) as JSON. */
+export const profileJson = `json_build_object('id', p.id, 'organizationId', p.organization_id, 'userId', p.user_id,
+  'email', p.email, 'role', p.role, 'status', CASE WHEN p.user_id IS NULL THEN 'invited' ELSE 'active' END,
+  'createdAt', app.iso(p.created_at), 'updatedAt', app.iso(p.updated_at))`;
