@@ -83,6 +83,14 @@ describe('a batch', () => {
     expect(rows[0].count).toBe(1);
   });
 
+  it('prepares again what an altered table has made stale', async () => {
+    const statement = { text: 'SELECT * FROM item WHERE id = 1' };
+    await sendBatch(client, [statement]);
+    await client.query('ALTER TABLE item ADD COLUMN more int DEFAULT 5');
+    await expect(sendBatch(client, [statement])).rejects.toMatchObject({ code: '0A000' });
+    expect((await sendBatch(client, [statement]))[0]!.rows[0]).toMatchObject({ id: 1, more: 5 });
+  });
+
   it('never prepares what is marked as unnamed', async () => {
     await sendBatch(client, [{ text: 'SELECT $1::text AS free', values: ['x'], unnamed: true }]);
     const { rows } = await client.query(`SELECT FROM pg_prepared_statements WHERE statement LIKE '%AS free'`);

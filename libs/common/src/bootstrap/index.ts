@@ -1,4 +1,3 @@
 export { ServiceParts, type ServiceDefinition } from './common.module.js';
-export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
 export { ServiceIdentity } from './service-identity.js';
 export { runService, startService } from './start-service.js';

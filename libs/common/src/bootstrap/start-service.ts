@@ -11,9 +11,9 @@ import type { ServiceConfig } from '../config/service-config.js';
 import { topology } from '../contracts/topology.js';
 import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
+import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { CommonModule, type ServiceDefinition, ServiceParts } from './common.module.js';
-import { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
 
 /** Nest replaces what a handler throws by "Internal server error"; the subscription needs to know what it was. */
 @Catch()

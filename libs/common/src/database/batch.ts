@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Connection, PoolClient, QueryResultRow, Submittable } from 'pg';
-// The three internals of pg on which the batch stands; pg is pinned and batch.spec.ts fails when they change.
+// What of pg's inside the batch stands on; pg is pinned, and batch.spec.ts fails when it changes.
+import { serialize } from 'pg-protocol';
 import Result from 'pg/lib/result.js';
 import { prepareValue } from 'pg/lib/utils.js';
 import type { PgConnection, PgMessage } from './pg-internals.js';
@@ -30,18 +31,36 @@ function nameOf(text: string): string | undefined {
   return name;
 }
 
-interface PreparedNames {
-  readonly parsed: Set<string>;
+type Fields = readonly unknown[];
+
+/** What one connection has prepared. */
+interface Prepared {
+  /** Name → the columns of its result, which need not be described again; none for a statement without rows. */
+  readonly fields: Map<string, Fields>;
   /** Names of which an error left unknown whether the server holds them. */
   readonly doubtful: Set<string>;
 }
 
-const preparedOn = new WeakMap<object, PreparedNames>();
+const preparedOn = new WeakMap<object, Prepared>();
 
-function preparedNames(connection: object): PreparedNames {
+function preparedBy(connection: object): Prepared {
   let prepared = preparedOn.get(connection);
-  if (!prepared) preparedOn.set(connection, (prepared = { parsed: new Set(), doubtful: new Set() }));
+  if (!prepared) preparedOn.set(connection, (prepared = { fields: new Map(), doubtful: new Set() }));
   return prepared;
+}
+
+const noFields: Fields = [];
+
+/** The table behind a prepared statement was altered, or the server has forgotten it. */
+const staleStatement = new Set(['0A000', '26000']);
+
+/** A statement under way. */
+interface Sent {
+  readonly name: string | undefined;
+  /** True for the statement that prepares the name. */
+  readonly preparing: boolean;
+  readonly result: InstanceType<typeof Result>;
+  fields: Fields;
 }
 
 /**
@@ -50,9 +69,10 @@ function preparedNames(connection: object): PreparedNames {
  * after every statement, which costs a transaction each.
  */
 class Batch {
-  private readonly results: InstanceType<typeof Result>[] = [];
-  private readonly newlyNamed: (string | undefined)[] = [];
-  private connection!: PgConnection;
+  private readonly sent: Sent[] = [];
+  private readonly messages: Buffer[] = [];
+  private prepared!: Prepared;
+  private completed = 0;
   private failure: Error | undefined;
   /** Called by pg once; replaced by pg when a query timeout is set. */
   callback: (error: Error | null, results?: StatementResult[]) => void;
@@ -66,46 +86,51 @@ class Batch {
 
   /** Converts every value before the first byte is sent: what fails half-way would commit the half before it. */
   submit(connection: Connection): Error | undefined {
-    this.connection = connection as unknown as PgConnection;
-    let values: unknown[][];
+    this.prepared = preparedBy(connection);
     try {
-      values = this.statements.map((statement) => (statement.values ?? []).map((value) => prepareValue(value)));
+      for (const statement of this.statements)
+        this.add(
+          statement,
+          (statement.values ?? []).map((value) => prepareValue(value)),
+        );
     } catch (error) {
       return error as Error;
     }
-    this.connection.stream.cork();
-    this.statements.forEach((statement, index) => this.send(statement, values[index]!));
-    this.connection.sync();
-    this.connection.stream.uncork();
+    this.messages.push(serialize.sync());
+    const { stream } = connection as unknown as PgConnection;
+    if (!stream.writable) return new Error('Connection terminated');
+    // One buffer and one write: a chunk for each message costs more than all the rest.
+    stream.write(Buffer.concat(this.messages));
     return undefined;
   }
 
-  private send(statement: Statement, values: unknown[]): void {
-    const { connection } = this;
-    const prepared = preparedNames(connection);
+  private add(statement: Statement, values: unknown[]): void {
+    const { fields, doubtful } = this.prepared;
     const name = statement.unnamed ? undefined : nameOf(statement.text);
-    const known = name !== undefined && (prepared.parsed.has(name) || this.newlyNamed.includes(name));
-    const named = known || (name !== undefined && prepared.parsed.size < preparedLimit) ? name : undefined;
-    if (!known) {
-      if (named !== undefined && prepared.doubtful.delete(named)) connection.close({ type: 'S', name: named });
-      connection.parse({ text: statement.text, name: named });
+    const known = name === undefined ? undefined : fields.get(name);
+    const underWay = name !== undefined && this.sent.some((sent) => sent.name === name);
+    const named = known || underWay || fields.size < preparedLimit ? name : undefined;
+    if (!known && !underWay) {
+      if (named !== undefined && doubtful.has(named)) this.messages.push(serialize.close({ type: 'S', name: named }));
+      this.messages.push(serialize.parse({ text: statement.text, name: named ?? '' }));
     }
-    this.newlyNamed.push(known ? undefined : named);
-    connection.bind({ portal: '', statement: named, values });
-    connection.describe({ type: 'P', name: '' });
-    connection.execute({ portal: '' });
-    this.results.push(new Result());
+    this.messages.push(serialize.bind({ statement: named ?? '', values }));
+    if (!known) this.messages.push(serialize.describe({ type: 'P', name: '' }));
+    this.messages.push(serialize.execute());
+    const result = new Result();
+    if (known) result.addFields(known);
+    this.sent.push({ name: named, preparing: !known && !underWay, result, fields: known ?? noFields });
   }
 
-  private completed = 0;
-
   handleRowDescription(message: PgMessage): void {
-    this.results[this.completed]!.addFields(message.fields);
+    const sent = this.sent[this.completed]!;
+    sent.fields = message.fields;
+    sent.result.addFields(message.fields);
   }
 
   handleDataRow(message: PgMessage): void {
     if (this.failure) return;
-    const result = this.results[this.completed]!;
+    const { result } = this.sent[this.completed]!;
     try {
       result.addRow(result.parseRow(message.fields));
     } catch (error) {
@@ -114,7 +139,7 @@ class Batch {
   }
 
   handleCommandComplete(message: PgMessage): void {
-    this.results[this.completed]!.addCommandComplete(message);
+    this.sent[this.completed]!.result.addCommandComplete(message);
     this.settle();
   }
 
@@ -123,24 +148,28 @@ class Batch {
   }
 
   private settle(): void {
-    const name = this.newlyNamed[this.completed];
-    if (name !== undefined) preparedNames(this.connection).parsed.add(name);
+    const { name, preparing, fields } = this.sent[this.completed]!;
+    if (name !== undefined && preparing) {
+      this.prepared.fields.set(name, fields);
+      this.prepared.doubtful.delete(name);
+    }
     this.completed += 1;
   }
 
   handleError(error: Error): void {
-    const name = this.newlyNamed[this.completed];
-    if (name !== undefined && this.connection) preparedNames(this.connection).doubtful.add(name);
+    const sent = this.sent[this.completed];
+    const stale = staleStatement.has((error as { code?: string }).code ?? '');
+    if (sent?.name !== undefined && (sent.preparing || stale)) {
+      this.prepared.fields.delete(sent.name);
+      this.prepared.doubtful.add(sent.name);
+    }
     this.callback(this.failure ?? error);
   }
 
   handleReadyForQuery(): void {
-    if (this.failure) this.callback(this.failure);
-    else
-      this.callback(
-        null,
-        this.results.map((result) => ({ rows: result.rows, rowCount: result.rowCount ?? 0 })),
-      );
+    if (this.failure) return this.callback(this.failure);
+    const results = this.sent.map(({ result }) => ({ rows: result.rows, rowCount: result.rowCount ?? 0 }));
+    this.callback(null, results);
   }
 
   handlePortalSuspended(): void {

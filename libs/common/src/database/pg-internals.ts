@@ -1,16 +1,10 @@
-/** The messages and methods of pg's connection that a batch uses (pg/lib/connection.js). */
+/** What a batch uses of pg's connection (pg/lib/connection.js). */
 export interface PgConnection {
-  readonly stream: { cork(): void; uncork(): void };
-  parse(message: { text: string; name: string | undefined }): void;
-  bind(message: { portal: string; statement: string | undefined; values: readonly unknown[] }): void;
-  describe(message: { type: 'P'; name: string }): void;
-  execute(message: { portal: string }): void;
-  close(message: { type: 'S'; name: string }): void;
-  sync(): void;
+  readonly stream: { readonly writable: boolean; write(bytes: Buffer): boolean };
   sendCopyFail(message: string): void;
 }
 
 export interface PgMessage {
-  readonly fields: never[];
+  readonly fields: readonly unknown[];
   readonly text: string;
 }

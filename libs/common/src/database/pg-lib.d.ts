@@ -2,8 +2,8 @@ declare module 'pg/lib/result.js' {
   export default class Result {
     rows: import('pg').QueryResultRow[];
     rowCount: number | null;
-    addFields(fields: unknown[]): void;
-    parseRow(fields: unknown[]): import('pg').QueryResultRow;
+    addFields(fields: readonly unknown[]): void;
+    parseRow(fields: readonly unknown[]): import('pg').QueryResultRow;
     addRow(row: import('pg').QueryResultRow): void;
     addCommandComplete(message: unknown): void;
   }

@@ -1,6 +1,7 @@
 export { Context, RequestTrace } from './context.js';
+export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
 export { bodyLimit, useBoundedJson } from './json-body.js';
 export { type ListRow, pageJson, PageQuery, type Position, positionOf } from './page.js';
 export { forbidden, invalid, notFound, Problem, referenceNotFound, unavailable, type Violation } from './problem.js';
-export { ProblemFilter, problemOf, sendProblem } from './problem-filter.js';
+export { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
 export { RequestValidation } from './validation.js';

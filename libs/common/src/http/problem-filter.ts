@@ -54,16 +54,18 @@ export function sendProblem(problem: Problem, request: FastifyRequest, reply: Fa
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(problem.retryAfter));
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   reply.header('content-type', 'application/problem+json; charset=utf-8').status(problem.status);
-  reply.send(
-    JSON.stringify({
-      type: 'about:blank',
-      title: STATUS_CODES[problem.status] ?? 'Error',
-      status: problem.status,
-      detail: problem.detail,
-      instance: request.url.split('?', 1)[0],
-      code: problem.code,
-      traceId: trace.traceId,
-      ...(problem.errors && { errors: problem.errors }),
-    }),
-  );
+  reply.send(problemBody(problem, trace.traceId, request.url.split('?', 1)[0]));
 }
+
+/** The problem document (RFC 9457) of a failure; `instance` is the path that was asked for, where it is known. */
+export const problemBody = (problem: Problem, traceId: string, instance?: string): string =>
+  JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    status: problem.status,
+    detail: problem.detail,
+    instance,
+    code: problem.code,
+    traceId,
+    errors: problem.errors,
+  });

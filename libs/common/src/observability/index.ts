@@ -1,3 +1,3 @@
-export { HealthController, type Readiness } from './health.controller.js';
+export type { Readiness } from './health.controller.js';
 export { createLogger, NestLogger } from './logger.js';
 export { continueTrace, type Trace } from './trace.js';

@@ -1,19 +1,27 @@
 import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { bodyLimit, useBoundedJson } from '../http/json-body.js';
-import { invalid } from '../http/problem.js';
-import { ProblemFilter, problemOf, sendProblem } from '../http/problem-filter.js';
-import { RequestValidation } from '../http/validation.js';
 import { continueTrace } from '../observability/trace.js';
+import { bodyLimit, useBoundedJson } from './json-body.js';
+import { invalid, Problem } from './problem.js';
+import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
+import { RequestValidation } from './validation.js';
 
 /** Milliseconds for which a request may arrive, and an idle connection may stay. */
 const requestTimeout = 30_000;
 const keepAliveTimeout = 65_000;
 
-export const createAdapter = (logger: Logger): FastifyAdapter =>
+export interface AdapterOptions {
+  /** Makes the HTTP server, for whoever wants to see requests before Fastify does. */
+  readonly serverFactory?: FastifyServerFactory;
+}
+
+export const createAdapter = (logger: Logger, options: AdapterOptions = {}): FastifyAdapter =>
   new FastifyAdapter({
+    ...options,
     bodyLimit,
     requestTimeout,
     keepAliveTimeout,
@@ -22,7 +30,32 @@ export const createAdapter = (logger: Logger): FastifyAdapter =>
     logger: false,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(problemOf(error), request, reply, logger),
+    clientErrorHandler: answerBrokenRequest,
   });
+
+/** What Node calls a request that it could not read → the problem that it is. */
+const brokenRequests: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: new Problem(431, 'headers_too_large', 'The headers are too long.'),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: new Problem(413, 'payload_too_large', 'The chunk extensions are too long.'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'request_timeout', 'The request did not arrive in time.'),
+};
+const notHttp = new Problem(400, 'bad_request', 'The request is not valid HTTP.');
+
+/** Answers what never became a request, and closes the connection: where the next request would begin is not known. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse };
+  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const problem = brokenRequests[error.code ?? ''] ?? notHttp;
+  const body = problemBody(problem, continueTrace(undefined).traceId);
+  socket.write(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\n` +
+      `content-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  socket.destroySoon();
+}
 
 /** The conventions of the HTTP contract that hold on every route: JSON in bounds, problems, traces, validation. */
 export function useHttpConventions(app: NestFastifyApplication, logger: Logger): void {

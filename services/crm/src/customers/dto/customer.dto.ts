@@ -1,0 +1,64 @@
+import { Type } from 'class-transformer';
+import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID, ValidateNested } from 'class-validator';
+import { AddressInput } from '../../contacts/dto/addresses.dto.js';
+import { EmailInput } from '../../contacts/dto/emails.dto.js';
+import { PhoneInput } from '../../contacts/dto/phones.dto.js';
+import { Optional, Text } from '../../fields.js';
+import { childrenLimit } from '../customer.view.js';
+
+export class CustomerInput {
+  @Text(200)
+  firstName!: string;
+
+  @Text(200)
+  lastName!: string;
+
+  /** By default first and last name. */
+  @Optional()
+  @Text(500)
+  name?: string;
+
+  @Optional()
+  @IsArray()
+  @ArrayMaxSize(childrenLimit)
+  @ValidateNested({ each: true })
+  @Type(() => EmailInput)
+  emails?: EmailInput[];
+
+  @Optional()
+  @IsArray()
+  @ArrayMaxSize(childrenLimit)
+  @ValidateNested({ each: true })
+  @Type(() => PhoneInput)
+  phones?: PhoneInput[];
+
+  @Optional()
+  @IsArray()
+  @ArrayMaxSize(childrenLimit)
+  @ValidateNested({ each: true })
+  @Type(() => AddressInput)
+  addresses?: AddressInput[];
+
+  /** By default the caller's own; others only for platform admins. */
+  @Optional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(childrenLimit)
+  @ArrayUnique()
+  @IsUUID(undefined, { each: true })
+  organizationIds?: string[];
+}
+
+export class CustomerChange {
+  @Optional()
+  @Text(200)
+  firstName?: string;
+
+  @Optional()
+  @Text(200)
+  lastName?: string;
+
+  @Optional()
+  @Text(500)
+  name?: string;
+}
