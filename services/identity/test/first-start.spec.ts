@@ -88,6 +88,22 @@ it('keeps what an earlier start has made', async () => {
   expect(outcome(await signIn(again.http, adminEmail, 'another password'))).toBe('400 invalid_credentials');
 });
 
+it('leaves an account alone that somebody has signed up with the platform admin’s address', async () => {
+  const other = await TestStack.start();
+  try {
+    const { PLATFORM_ADMIN_PASSWORD: _, ...without } = settings;
+    const before = await startIdentity(other, without);
+    await signUp(before.http, adminEmail);
+    const held = await other.sql('identity', 'SELECT password_hash FROM users');
+    const after = await startIdentity(other, { ...settings, PLATFORM_ADMIN_PASSWORD: 'not the same one' });
+    await after.stop();
+    expect(await other.sql('identity', 'SELECT password_hash FROM users')).toEqual(held);
+    expect(await other.sql('identity', 'SELECT 1 FROM organizations')).toEqual([]);
+  } finally {
+    await other.stop();
+  }
+});
+
 describe('the settings', () => {
   const define = async (extra: NodeJS.ProcessEnv) =>
     defineIdentity(await stack.environment('identity', { ...settings, ...extra }));

@@ -4,7 +4,6 @@ import {
   adminEmail,
   eventsAbout,
   join,
-  newEmail,
   outcome,
   owner,
   type Person,
@@ -29,7 +28,6 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 const profilesOf = (organizationId: string): string => `/v1/organizations/${organizationId}/profiles`;
-const pathOf = ({ organizationId, profileId }: Member): string => `${profilesOf(organizationId)}/${profileId}`;
 
 describe('an organization', () => {
   it('is founded by a user without one, who becomes its owner, and tells of both in order', async () => {
@@ -107,6 +105,18 @@ describe('an organization', () => {
     ]);
     expect(told.at(-1)).toMatchObject({ type: 'organization.deleted' });
     expect(outcome(await ada.http.post('/v1/organizations', { name: 'Anew' }))).toBe('201');
+  });
+
+  it('is deleted with thousands of profiles, and tells of each', async () => {
+    const ada = await owner(http);
+    await stack.sql(
+      'identity',
+      `INSERT INTO user_profile (organization_id, role, email) SELECT $1, 'viewer', n || '@example.com' FROM generate_series(1, 6000) AS n`,
+      [ada.organizationId],
+    );
+    expect((await ada.http.delete(`/v1/organizations/${ada.organizationId}`)).status).toBe(204);
+    const told = (await eventsAbout(stack, ada.organizationId)).filter(({ type }) => type === 'profile.deleted');
+    expect(told).toHaveLength(6001);
   });
 
   it('is a page of all of them to a platform admin, who makes them for others', async () => {

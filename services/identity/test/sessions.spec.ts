@@ -7,6 +7,7 @@ import {
   outcome,
   personOf,
   refresh,
+  sessionIdOf,
   signIn,
   signUp,
   startIdentity,
@@ -26,9 +27,6 @@ const revokedSessions = async (userId: string): Promise<unknown[]> =>
   (await eventsAbout(stack, userId))
     .filter(({ type }) => type === 'session.revoked')
     .map((event) => event.aggregate_id);
-
-const sessionIdOf = ({ access_token }: { access_token: string }): string =>
-  JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString()).session_id;
 
 describe('refresh', () => {
   const age = (seconds: number): Promise<unknown> =>

@@ -9,6 +9,7 @@ import {
   outcome,
   password,
   personOf,
+  sessionIdOf,
   signIn,
   signUp,
   startIdentity,

@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Loop } from '#common/events/index';
 import { Problem } from '#common/http/index';
@@ -19,7 +19,7 @@ const operatorName = 'Clarity';
  * for the database in the background, may be repeated, and may run in several replicas at once.
  */
 @Injectable()
-export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown {
+export class FirstStart implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger;
   private readonly loop: Loop;
 
@@ -37,7 +37,7 @@ export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown
     this.loop.start();
   }
 
-  onApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
     return this.loop.stop();
   }
 
