@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, type PeerMember } from '#common/testing/index';
+import dataSource from '../src/database/data-source.js';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
 const modules = {
@@ -356,6 +357,7 @@ describe('the catalogue', () => {
     const taken = await house.as(admin).post('/v1/modules', { code: 'reports', name: 'Again' });
     expect([taken.status, taken.body.code]).toEqual([409, 'module_code_taken']);
     const { body } = await house.as(owner).get('/v1/modules?sort=createdAt');
+    for (const { id, code } of body.data.slice(0, 3)) expect(id).toBe(modules[code as keyof typeof modules]);
     expect(body.data.map(({ code }: { code: string }) => code)).toEqual([
       'crm',
       'conversations',
@@ -508,9 +510,24 @@ describe('what the organization may use', () => {
   });
 });
 
-it('leaves no event unsent', async () => {
+it('sends every event', async () => {
   await eventually(async () => {
     const [row] = await house.stack.sql('licensing', `SELECT count(*)::int AS left FROM events.outbox`);
     expect(row).toEqual({ left: 0 });
   });
+});
+
+it('has migrations that can be taken back and made again', async () => {
+  await house.service.stop();
+  dataSource.setOptions({ url: (await house.stack.database('licensing')).owner });
+  await dataSource.initialize();
+  try {
+    await dataSource.undoLastMigration();
+    const left = await house.stack.sql('licensing', `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
+    expect(left).toEqual([{ tablename: 'migrations' }]);
+    await dataSource.runMigrations();
+    expect(await house.stack.sql('licensing', 'SELECT FROM modules')).toHaveLength(3);
+  } finally {
+    await dataSource.destroy();
+  }
 });

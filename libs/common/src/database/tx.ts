@@ -77,9 +77,8 @@ export class Tx {
     entity: EntityTarget<Entity>,
     rows: QueryDeepPartialEntity<Entity> | QueryDeepPartialEntity<Entity>[],
   ): void {
-    if (Array.isArray(rows) && rows.length === 0) return;
-    const builder = this.schema.createQueryBuilder().insert().into(entity).values(rows).updateEntity(false);
-    this.execute(...builder.getQueryAndParameters());
+    const list = Array.isArray(rows) ? rows : [rows];
+    if (list.length > 0) this.pending.push(this.schema.insertStatement(entity as EntityTarget<ObjectLiteral>, list));
   }
 
   /** Changes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */

@@ -1,6 +1,15 @@
-import { type Position, positionOf } from '#common/http/index';
+import { IsIn, IsOptional } from 'class-validator';
+import { PageQuery, type Position, positionOf } from '#common/http/index';
 
-export type CreatedSort = 'createdAt' | '-createdAt';
+type CreatedSort = 'createdAt' | '-createdAt';
+
+/** Query parameters of a list in the order of creation. */
+export class CreatedPageQuery extends PageQuery {
+  /** `-createdAt`, the newest first, by default. */
+  @IsOptional()
+  @IsIn(['createdAt', '-createdAt'])
+  sort: CreatedSort = '-createdAt';
+}
 
 const start: Readonly<Record<CreatedSort, Position>> = {
   createdAt: { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' },
@@ -11,7 +20,7 @@ const start: Readonly<Record<CreatedSort, Position>> = {
  * The parts of a list query in the order of creation; `$1` and `$2` are the position. The first page starts from a
  * position before every row, so that one plan, which walks the index, serves all pages.
  */
-export function keyset(table: string, sort: CreatedSort, cursor: string | undefined) {
+export function keyset(table: string, { sort, cursor }: CreatedPageQuery) {
   const [direction, sign] = sort === 'createdAt' ? ['ASC', '>'] : ['DESC', '<'];
   const { at, id } = positionOf(cursor) ?? start[sort];
   const place = `coalesce(${table}.created_at, '-infinity')`;

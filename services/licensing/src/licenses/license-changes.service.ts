@@ -8,6 +8,7 @@ import { licenseAnswer } from './license-answer.js';
 import { changeLicense, type LicenseRecord, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
 import { noticeReached } from './notices.js';
+import { tellPassedDate } from './passed-date.js';
 import { checkTerms, renewedDate } from './terms.js';
 
 /**
@@ -29,7 +30,11 @@ export class LicenseChangesService {
       const expirationDate = await renewedDate(tx, license, terms);
       if (expirationDate.getTime() === license.expirationDate?.getTime()) return;
       const noticeDays = noticeReached(expirationDate, tx.now);
-      const renewed = changeLicense(tx, license, { expirationDate, noticeDate: expirationDate, noticeDays });
+      const renewed = changeLicense(tx, tellPassedDate(tx, license), {
+        expirationDate,
+        noticeDate: expirationDate,
+        noticeDays,
+      });
       tellLicense(tx, LicenseRenewed, renewed, stateOf(renewed));
     });
     this.notices.wake();
@@ -57,7 +62,7 @@ export class LicenseChangesService {
   revoke(context: RequestContext, id: string): Promise<string> {
     return this.change(context, id, async (tx, license) => {
       if (license.revokedAt) return;
-      const revoked = changeLicense(tx, license, { revokedAt: tx.now });
+      const revoked = changeLicense(tx, tellPassedDate(tx, license), { revokedAt: tx.now });
       tellLicense(tx, LicenseRevoked, revoked, stateOf(revoked));
     });
   }

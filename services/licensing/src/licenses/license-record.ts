@@ -11,6 +11,8 @@ export interface LicenseRecord {
   readonly suspendedAt: Date | null;
   readonly revokedAt: Date | null;
   readonly version: number;
+  /** Whether it was told that the expiration date has passed. */
+  readonly expiryTold: boolean;
   /** Codes, sorted. */
   readonly modules: readonly string[];
 }
@@ -24,7 +26,13 @@ export const moduleCodes = `ARRAY(SELECT m.code FROM license_modules AS g JOIN m
   WHERE g.license_id = l.id ORDER BY m.code COLLATE "C")`;
 
 const recordColumns = `l.id, l.organization_id AS "organizationId", l.expiration_date AS "expirationDate",
-  l.suspended_at AS "suspendedAt", l.revoked_at AS "revokedAt", l.version, ${moduleCodes} AS modules`;
+  l.suspended_at AS "suspendedAt", l.revoked_at AS "revokedAt", l.version, ${moduleCodes} AS modules,
+  coalesce(l.notice_date = l.expiration_date AND l.notice_days = 0, false) AS "expiryTold"`;
+
+/** A license that is just being issued. */
+export const newLicense = (
+  license: Pick<LicenseRecord, 'id' | 'organizationId' | 'expirationDate' | 'modules'>,
+): LicenseRecord => ({ ...license, suspendedAt: null, revokedAt: null, version: 1, expiryTold: false });
 
 /**
  * Locks the licenses with these ids and reads them. The lock is a statement before the one that reads: the modules of one

@@ -10,7 +10,7 @@ import type { IssueLicense } from './dto/issue-license.dto.js';
 import type { LicenseQuery } from './dto/license-query.dto.js';
 import { licenseAnswer, licenseJson } from './license-answer.js';
 import { LicenseModule } from './license-module.entity.js';
-import { stateOf, tellLicense } from './license-record.js';
+import { newLicense, stateOf, tellLicense } from './license-record.js';
 import { License } from './license.entity.js';
 import { noticeReached } from './notices.js';
 import { futureDate } from './terms.js';
@@ -40,8 +40,9 @@ export class LicensesService {
     return pageJson(met ? await this.page(context, query) : rows, query.limit);
   }
 
-  private page(context: RequestContext, { limit, cursor, sort, organizationId }: LicenseQuery): Promise<ListRow[]> {
-    const { order, after, values } = keyset('l', sort, cursor);
+  private page(context: RequestContext, query: LicenseQuery): Promise<ListRow[]> {
+    const { limit, organizationId } = query;
+    const { order, after, values } = keyset('l', query);
     const branch = (condition: string): string =>
       `(SELECT l.* FROM licenses AS l WHERE ${condition} AND ${after} ORDER BY ${order} LIMIT $3)`;
     const named = organizationId === undefined ? '$4::uuid IS NULL' : 'l.organization_id = $4';
@@ -100,15 +101,7 @@ export class LicensesService {
       LicenseModule,
       found!.moduleIds.map((moduleId) => ({ id: tx.newId(), licenseId: id, moduleId, createdAt: tx.now })),
     );
-    const license = {
-      id,
-      organizationId,
-      expirationDate,
-      suspendedAt: null,
-      revokedAt: null,
-      version: 1,
-      modules: codes,
-    };
+    const license = newLicense({ id, organizationId, expirationDate, modules: codes });
     tellLicense(tx, LicenseIssued, license, stateOf(license));
     return { id, item: await licenseAnswer(tx, id) };
   }

@@ -2,8 +2,8 @@ import { Body, Controller, Get, Param, Patch, Post, Query, Res } from '@nestjs/c
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext } from '#common/auth/index';
 import { Context } from '#common/http/index';
+import { CreatedPageQuery } from '../database/keyset.js';
 import { CreateModule } from './dto/create-module.dto.js';
-import { ModuleQuery } from './dto/module-query.dto.js';
 import { UpdateModule } from './dto/update-module.dto.js';
 import { ModulesService } from './modules.service.js';
 
@@ -13,7 +13,7 @@ export class ModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Query() query: ModuleQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: CreatedPageQuery): Promise<string> {
     return this.modules.list(context, query);
   }
 

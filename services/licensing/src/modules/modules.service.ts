@@ -3,9 +3,8 @@ import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson } from '#common/http/index';
-import { keyset } from '../database/keyset.js';
+import { type CreatedPageQuery, keyset } from '../database/keyset.js';
 import type { CreateModule } from './dto/create-module.dto.js';
-import type { ModuleQuery } from './dto/module-query.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
 import { Module } from './module.entity.js';
 
@@ -23,14 +22,14 @@ interface Item extends Record<string, unknown> {
 export class ModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, { limit, cursor, sort }: ModuleQuery): Promise<string> {
-    const { order, after, values } = keyset('m', sort, cursor);
+  async list(context: RequestContext, query: CreatedPageQuery): Promise<string> {
+    const { order, after, values } = keyset('m', query);
     const rows = await this.unitOfWork.read<ListRow>(context, {
       text: `SELECT ${moduleJson} AS item, coalesce(m.created_at, '-infinity')::text AS cursor_at, m.id AS cursor_id
         FROM modules AS m WHERE ${after} ORDER BY ${order} LIMIT $3`,
-      values: [...values, limit + 1],
+      values: [...values, query.limit + 1],
     });
-    return pageJson(rows, limit);
+    return pageJson(rows, query.limit);
   }
 
   async get(context: RequestContext, id: string): Promise<string> {

@@ -4,7 +4,7 @@ import { LicenseIssued } from '#common/contracts/index';
 import type { Tx } from '#common/database/index';
 import { LicensingConfig } from '../licensing.config.js';
 import { noticeReached } from '../licenses/notices.js';
-import { stateOf, tellLicense } from '../licenses/license-record.js';
+import { newLicense, stateOf, tellLicense } from '../licenses/license-record.js';
 
 const dayMs = 86_400_000;
 
@@ -35,7 +35,7 @@ export class Trials {
        SELECT $1, id, $3 FROM modules WHERE code = ANY ($2)`,
       [id, modules, tx.now],
     );
-    const license = { id, organizationId, expirationDate, suspendedAt: null, revokedAt: null, version: 1, modules };
+    const license = newLicense({ id, organizationId, expirationDate, modules });
     tellLicense(tx, LicenseIssued, license, stateOf(license));
   }
 }

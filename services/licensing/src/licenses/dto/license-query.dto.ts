@@ -1,13 +1,9 @@
-import { IsIn, IsOptional, IsUUID } from 'class-validator';
-import { PageQuery } from '#common/http/index';
+import { IsOptional, IsUUID } from 'class-validator';
+import { CreatedPageQuery } from '../../database/keyset.js';
 
-export class LicenseQuery extends PageQuery {
+export class LicenseQuery extends CreatedPageQuery {
   /** Only the licenses of this organization. */
   @IsOptional()
   @IsUUID()
   organizationId?: string;
-
-  @IsOptional()
-  @IsIn(['createdAt', '-createdAt'])
-  sort: 'createdAt' | '-createdAt' = '-createdAt';
 }
