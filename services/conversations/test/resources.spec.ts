@@ -17,17 +17,18 @@ beforeAll(async () => {
 
 afterAll(() => house.stack.stop());
 
-async function created(path: string, body: object): Promise<Answer['body']> {
-  const answer = await client.post(path, body);
+async function created(path: string, body: object, caller = client): Promise<Answer['body']> {
+  const answer = await caller.post(path, body);
   expect(answer.status).toBe(201);
   expect(answer.headers.get('location')).toBe(`${path}/${answer.body.id}`);
   return answer.body;
 }
 
-async function pages(path: string, limit: number): Promise<Answer['body'][]> {
+/** Every row of a list from a cursor on, page by page. */
+async function pages(caller: HttpClient, path: string, limit: number, from = ''): Promise<Answer['body'][]> {
   const rows: Answer['body'][] = [];
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const { status, body } = await client.get(`${path}limit=${limit}${cursor && `&cursor=${cursor}`}`);
+  for (let cursor: string | null = from; cursor !== null;) {
+    const { status, body } = await caller.get(`${path}limit=${limit}${cursor && `&cursor=${cursor}`}`);
     expect(status).toBe(200);
     rows.push(...body.data);
     cursor = body.page.nextCursor;
@@ -102,7 +103,9 @@ describe('a conversation', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
     const events = await eventsOf(house.stack, id, 11);
-    expect(events.map(({ aggregate_version: version }) => version)).toEqual(Array.from({ length: 11 }, (_, n) => n + 1));
+    expect(events.map(({ aggregate_version: version }) => version)).toEqual(
+      Array.from({ length: 11 }, (_, n) => n + 1),
+    );
     expect((await client.get(`/v1/conversations/${id}`)).body.title).toBe(events.at(-1)!.data['title']);
   });
 });
@@ -161,8 +164,8 @@ describe('a message', () => {
     const said = ['one', 'two', 'three', 'four', 'five'];
     for (const messageContent of said) await created(list, { messageContent });
     const texts = (rows: Answer['body'][]) => rows.map((row) => row.messageContent);
-    expect(texts(await pages(`${list}?sort=createdAt&`, 2))).toEqual(said);
-    expect(texts(await pages(`${list}?`, 2))).toEqual(said.toReversed());
+    expect(texts(await pages(client, `${list}?sort=createdAt&`, 2))).toEqual(said);
+    expect(texts(await pages(client, `${list}?`, 2))).toEqual(said.toReversed());
     expect(texts((await client.get(list)).body.data)).toEqual(said.toReversed());
   });
 
@@ -197,7 +200,7 @@ describe('a message', () => {
 describe('a function', () => {
   const parameters = {
     type: 'object',
-    properties: { amount: { type: 'number' }, constructor: { type: 'string' } },
+    properties: { amount: { type: 'number' }, toString: { type: 'string' }, hasOwnProperty: {} },
     required: ['amount'],
   };
 
@@ -250,19 +253,13 @@ describe('a list', () => {
     ['/v1/conversations', {}],
     ['/v1/functions', { name: 'f', code: 'return 1' }],
   ])('%s is stable under writes: every row that stays is seen once', async (path, body) => {
-    const other = await house.member();
-    ({ client } = other);
+    const { client: caller } = await house.member();
     const rows: { id: string }[] = [];
-    for (let n = 0; n < 9; n += 1) rows.unshift(await created(path, body));
-    const first = await client.get(`${path}?limit=3`);
-    await created(path, body);
-    await client.delete(`${path}/${rows[0]!.id}`);
-    await client.delete(`${path}/${rows[2]!.id}`);
-    await client.delete(`${path}/${rows[4]!.id}`);
-    const rest = await pages(`${path}?cursor=${first.body.page.nextCursor}&`, 3).catch(() => []);
-    const second = await client.get(`${path}?limit=200&cursor=${first.body.page.nextCursor}`);
+    for (let n = 0; n < 9; n += 1) rows.unshift(await created(path, body, caller));
+    const first = await caller.get(`${path}?limit=3`);
     expect(first.body.data).toEqual(rows.slice(0, 3));
-    expect(second.body.data).toEqual([rows[3], ...rows.slice(5)]);
-    expect(rest).toBeDefined();
+    await created(path, body, caller);
+    for (const gone of [0, 2, 4]) await caller.delete(`${path}/${rows[gone]!.id}`);
+    expect(await pages(caller, `${path}?`, 3, first.body.page.nextCursor)).toEqual([rows[3], ...rows.slice(5)]);
   });
 });

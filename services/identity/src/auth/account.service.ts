@@ -5,6 +5,7 @@ import { Problem } from '#common/http/index';
 import { endSessions, lockSessions } from '../sessions/sessions.js';
 import { violationOf } from '../users/bounded-json.js';
 import { User } from '../users/user.entity.js';
+import { accountErased } from '../users/user.errors.js';
 import { type Account, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
@@ -26,7 +27,8 @@ export class AccountService {
 
   async user(context: RequestContext) {
     const [user] = await this.unitOfWork.read<AccountRow>(context, { text: ownAccount });
-    return userAnswer(user!);
+    if (!user) throw accountErased();
+    return userAnswer(user);
   }
 
   /** A new password ends all other sessions; `data` is merged into the metadata, null removes a key. */
@@ -35,13 +37,14 @@ export class AccountService {
     const passwordHash = body.password === undefined ? undefined : await this.passwords.hash(body.password);
     return this.unitOfWork.run(context, async (tx) => {
       const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
-      if (body.email !== undefined && body.email !== user!.email) throw addressIsFixed();
-      const userMetadata = merge(user!.userMetadata, body.data);
-      if (passwordHash === undefined && body.data === undefined) return userAnswer(user!);
+      if (!user) throw accountErased();
+      if (body.email !== undefined && body.email !== user.email) throw addressIsFixed();
+      const userMetadata = merge(user.userMetadata, body.data);
+      if (passwordHash === undefined && body.data === undefined) return userAnswer(user);
       const change = { userMetadata, updatedAt: tx.now };
-      tx.update(User, { id: user!.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
+      tx.update(User, { id: user.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
       if (passwordHash !== undefined) await this.endOthers(tx);
-      return userAnswer({ ...user!, ...change });
+      return userAnswer({ ...user, ...change });
     });
   }
 

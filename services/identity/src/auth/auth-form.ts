@@ -7,7 +7,6 @@ const translated: Readonly<Record<string, readonly [number, string]>> = {
   invalid_token: [403, 'bad_jwt'],
   token_expired: [403, 'bad_jwt'],
   session_revoked: [403, 'session_not_found'],
-  bad_request: [400, 'bad_json'],
   internal_error: [500, 'unexpected_failure'],
 };
 

@@ -6,23 +6,12 @@ import { type NewestFirstQuery, pageStatement } from '../database/page-statement
 import { profileColumns } from '../profiles/profile.columns.js';
 import { tellProfileCreated, tellProfileDeleted, type ProfileState } from '../profiles/profile.events.js';
 import type { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
+import { organizationAnswer, organizationJson } from './organization.columns.js';
 import { Organization } from './organization.entity.js';
 import { alreadyMember, operatorOrganization } from './organization.errors.js';
 import { tellOrganizationCreated, tellOrganizationDeleted, tellOrganizationUpdated } from './organization.events.js';
 
 type Row<T> = T & Record<string, unknown>;
-
-/** SQL of an organization (alias `o`) as JSON. */
-export const organizationJson = `json_build_object('id', o.id, 'name', o.name, 'isOperator', o.is_operator,
-  'createdAt', app.iso(o.created_at), 'updatedAt', app.iso(o.updated_at))`;
-
-const answerOf = ({ id, name, isOperator, createdAt, updatedAt }: Organization) => ({
-  id,
-  name,
-  isOperator,
-  createdAt: createdAt?.toISOString() ?? null,
-  updatedAt: updatedAt?.toISOString() ?? null,
-});
 
 @Injectable()
 export class OrganizationsService {
@@ -67,7 +56,7 @@ export class OrganizationsService {
         const { isOperator: _, ...row } = organization;
         tx.insert(Organization, row);
       } else this.found(tx, organization);
-      return answerOf(organization);
+      return organizationAnswer(organization);
     });
   }
 
@@ -81,12 +70,12 @@ export class OrganizationsService {
   change(context: RequestContext, id: string, { name }: ChangeOrganization) {
     return this.unitOfWork.run({ ...context, organizationId: id }, async (tx) => {
       const organization = await this.lock(tx, id);
-      if (name === undefined || name === organization.name) return answerOf(organization);
+      if (name === undefined || name === organization.name) return organizationAnswer(organization);
       const changed = { ...organization, name, updatedAt: tx.now, version: organization.version + 1 };
       const { updatedAt, version } = changed;
       tx.update(Organization, { id, version: organization.version }, { name, updatedAt, version });
       tellOrganizationUpdated(tx, changed);
-      return answerOf(changed);
+      return organizationAnswer(changed);
     });
   }
 

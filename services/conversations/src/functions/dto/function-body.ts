@@ -1,14 +1,9 @@
-import { Transform } from 'class-transformer';
 import { IsByteLength, IsOptional, IsString, Length } from 'class-validator';
 import { MayBeAbsent, Trimmed } from '../../conventions/text.js';
 import { IsInputSchema } from './input-schema.js';
 
 /** Bytes of code in UTF-8 at most. */
 const codeLimit = 100_000;
-
-/** Takes the JSON as it was sent: class-transformer would copy it and drop a property called `constructor`. */
-const AsSent = (): PropertyDecorator =>
-  Transform(({ obj, key }) => (obj as Record<string, unknown>)[key], { toClassOnly: true });
 
 export class CreateFunction {
   @Trimmed()
@@ -28,7 +23,6 @@ export class CreateFunction {
 
   /** JSON Schema of the input. */
   @IsOptional()
-  @AsSent()
   @IsInputSchema()
   parameters?: object | null;
 }
@@ -53,7 +47,6 @@ export class ChangeFunction {
   code?: string;
 
   @IsOptional()
-  @AsSent()
   @IsInputSchema()
   parameters?: object | null;
 }

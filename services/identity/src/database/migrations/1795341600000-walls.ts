@@ -9,7 +9,7 @@ const roleGuard = `(role <> 'platform_admin' OR (app.is_admin()
 
 export const policies = [
   ...protect('identity', 'organizations', {
-    app: ['SELECT, DELETE', 'INSERT (id, name, created_at, updated_at, version)', 'UPDATE (name, updated_at, version)'],
+    app: ['SELECT, INSERT, DELETE', 'UPDATE (name, updated_at, version)'],
     policies: {
       SELECT: 'id = app.org() OR app.is_admin()',
       INSERT: 'app.is_admin() AND NOT is_operator',
@@ -28,11 +28,7 @@ export const policies = [
     definer: ['SELECT'],
   }),
   ...protect('identity', 'user_profile', {
-    app: [
-      'SELECT, DELETE',
-      'INSERT (id, organization_id, role, created_at, updated_at, email, version)',
-      'UPDATE (role, updated_at, version)',
-    ],
+    app: ['SELECT, INSERT, DELETE', 'UPDATE (role, updated_at, version)'],
     policies: {
       SELECT: 'organization_id = app.org() OR user_id = app.usr()',
       INSERT: `organization_id = app.org() AND user_id IS NULL AND ${roleGuard}`,
@@ -104,6 +100,7 @@ const foundOrganization = `
     INSERT INTO public.organizations (id, name, created_at, updated_at) VALUES (p_id, p_name, p_at, p_at);
     INSERT INTO public.user_profile (id, organization_id, role, created_at, updated_at, user_id, email)
       SELECT p_profile, p_id, 'owner', p_at, p_at, u.id, u.email FROM public.users AS u WHERE u.id = app.usr();
+    IF NOT FOUND THEN RAISE EXCEPTION 'the user is gone' USING ERRCODE = 'CL001'; END IF;
   END $$`;
 
 /**
