@@ -99,13 +99,13 @@ export class IdentityPeer {
     return organizationId;
   }
 
-  /** Makes a user with a profile; in a new organization unless one is given. */
+  /** Makes a user with a profile; in a new organization, and for a new user, unless they are given. */
   async member(
     role: Role,
-    options: { organizationId?: string; email?: string; silently?: boolean } = {},
+    options: { organizationId?: string; user?: PeerUser; email?: string; silently?: boolean } = {},
   ): Promise<PeerMember> {
     const { silently } = options;
-    const user = await this.user(options);
+    const user = options.user ?? (await this.user(options));
     const organizationId =
       options.organizationId ??
       (await this.organization({ isOperator: role === 'platform_admin', ...(silently && { silently }) }));
