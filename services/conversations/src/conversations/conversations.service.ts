@@ -4,12 +4,10 @@ import { ConversationCreated, ConversationDeleted, ConversationUpdated } from '#
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
-import { type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
+import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import { type ConversationAnswer, conversationJson } from './conversation.answer.js';
 import { Conversation } from './conversation.entity.js';
 import type { ConversationBody } from './dto/conversation-body.js';
-
-const createdAt = `coalesce(created_at, '-infinity')`;
 
 @Injectable()
 export class ConversationsService {
@@ -18,7 +16,7 @@ export class ConversationsService {
   async list(context: RequestContext, query: SortedPageQuery): Promise<string> {
     const { direction, beyond, at, id, rows: limit } = walkOf(query);
     const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${conversationJson}::text AS item, ${createdAt}::text AS cursor_at, id AS cursor_id
+      text: `SELECT ${conversationJson}::text AS item, (${createdAt})::text AS cursor_at, id AS cursor_id
         FROM conversations WHERE user_id = $1 AND (${createdAt}, id) ${beyond} ($2::timestamptz, $3::uuid)
         ORDER BY ${createdAt} ${direction}, id ${direction} LIMIT $4`,
       values: [context.userId, at, id, limit],

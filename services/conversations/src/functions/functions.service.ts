@@ -6,7 +6,7 @@ import { type ListRow, notFound, pageJson } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import { type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
-import { type FunctionAnswer, functionJson } from './function.answer.js';
+import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
 
 @Injectable()
@@ -17,7 +17,7 @@ export class FunctionsService {
     const { direction, beyond, at, id, rows: limit } = walkOf(query);
     const rows = await this.unitOfWork.read<ListRow>(context, {
       text: `SELECT ${functionJson}::text AS item, created_at::text AS cursor_at, id AS cursor_id FROM functions
-        WHERE coalesce(user_id, created_by) = $1 AND (created_at, id) ${beyond} ($2::timestamptz, $3::uuid)
+        WHERE ${functionOwner} = $1 AND (created_at, id) ${beyond} ($2::timestamptz, $3::uuid)
         ORDER BY created_at ${direction}, id ${direction} LIMIT $4`,
       values: [context.userId, at, id, limit],
     });
@@ -26,7 +26,7 @@ export class FunctionsService {
 
   async read(context: RequestContext, id: string): Promise<string> {
     const [row] = await this.unitOfWork.read<{ item: string }>(context, {
-      text: `SELECT ${functionJson}::text AS item FROM functions WHERE id = $1 AND coalesce(user_id, created_by) = $2`,
+      text: `SELECT ${functionJson}::text AS item FROM functions WHERE id = $1 AND ${functionOwner} = $2`,
       values: [id, context.userId],
     });
     if (!row) throw notFound('function');
@@ -74,7 +74,7 @@ export class FunctionsService {
 async function lock(tx: RequestTx, id: string): Promise<{ version: number; stored: FunctionAnswer }> {
   const [row] = await tx.query<{ version: number; stored: FunctionAnswer }>(
     `SELECT version, ${functionJson} AS stored FROM functions
-     WHERE id = $1 AND coalesce(user_id, created_by) = $2 FOR UPDATE`,
+     WHERE id = $1 AND ${functionOwner} = $2 FOR UPDATE`,
     [id, tx.caller.userId],
   );
   if (!row) throw notFound('function');

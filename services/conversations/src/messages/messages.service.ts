@@ -4,12 +4,10 @@ import { MessageCreated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
-import { type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
+import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import type { ChangeMessage, CreateMessage } from './dto/message-body.js';
 import { type MessageAnswer, messageJson } from './message.answer.js';
 import { ChatMessage } from './message.entity.js';
-
-const createdAt = `coalesce(m.created_at, '-infinity')`;
 
 @Injectable()
 export class MessagesService {
