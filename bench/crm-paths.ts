@@ -43,7 +43,7 @@ async function startBare(url: string, organizationId: string): Promise<Target> {
 
 async function startCrm(environment: NodeJS.ProcessEnv): Promise<Target> {
   const port = await freePort();
-  const child = start('services/crm/src/main.js', { ...environment, SERVICE_PORT: String(port), LOG_LEVEL: 'info' });
+  const child = start('services/crm/src/main.js', { ...environment, SERVICE_PORT: String(port), LOG_LEVEL: 'warn' });
   const isReady = async () =>
     ((await (await fetch(`http://127.0.0.1:${port}/health/ready`)).json()) as { status: string }).status === 'ok';
   while (!(await isReady().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
@@ -87,10 +87,12 @@ function cycle<T>(values: readonly T[]): () => T {
   return () => values[next++ % values.length]!;
 }
 
+const someIds = 'SELECT id FROM customers ORDER BY random() LIMIT 5000';
+
 async function idsIn(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { rows } = await client.query<{ id: string }>('SELECT id FROM customers ORDER BY random() LIMIT 5000');
+  const { rows } = await client.query<{ id: string }>(someIds);
   await client.end();
   return rows.map(({ id }) => id);
 }
@@ -122,7 +124,8 @@ async function measure(stack: TestStack): Promise<object> {
 
   const bare = await startBare(bareUrl, organizationId);
   const crm = await startCrm(await stack.environment('crm', { IDENTITY_URL: identity.url }));
-  const ids = { bare: await idsIn(bareUrl), crm: await idsIn(app) };
+  const crmIds = (await stack.sql<{ id: string }>('crm', someIds)).map(({ id }) => id);
+  const ids = { bare: await idsIn(bareUrl), crm: crmIds };
   const get = (list: readonly string[]) => cycle(list.map((id) => request('GET', `/v1/customers/${id}`, token)));
   const post = cycle([request('POST', '/v1/customers', token, body)]);
   const crmUrl = `http://127.0.0.1:${crm.port}`;
@@ -156,7 +159,7 @@ try {
       figures,
     });
   } finally {
-    for (const child of children) child.kill();
+    await Promise.all(children.map((child) => child.kill() && once(child, 'exit')));
     await stack.stop();
   }
 } finally {

@@ -1,6 +1,13 @@
 import { expect } from '@jest/globals';
 import type { Role } from '#common/auth/index';
-import { eventually, type HttpClient, IdentityPeer, LicensingPeer, TestStack } from '#common/testing/index';
+import {
+  eventually,
+  type HttpClient,
+  IdentityPeer,
+  LicensingPeer,
+  type TestService,
+  TestStack,
+} from '#common/testing/index';
 import { defineCrm } from '../src/crm.definition.js';
 
 /** A row of the event log, as a test reads it. */
@@ -23,11 +30,11 @@ export class CrmStack {
     readonly http: HttpClient,
   ) {}
 
-  static async start(extra: NodeJS.ProcessEnv = {}): Promise<CrmStack> {
+  static async start(): Promise<CrmStack> {
     const stack = await TestStack.start();
     const identity = await IdentityPeer.start(stack);
     const licensing = await LicensingPeer.start(stack);
-    const { http } = await stack.service('crm', defineCrm, { IDENTITY_URL: identity.url, ...extra });
+    const { http } = await stack.service('crm', defineCrm, { IDENTITY_URL: identity.url });
     await eventually(async () => expect((await http.get('/health/ready')).body.status).toBe('ok'));
     return new CrmStack(stack, identity, licensing, http);
   }
@@ -41,6 +48,16 @@ export class CrmStack {
     const member = await this.identity.member(role, organizationId === undefined ? {} : { organizationId });
     if (organizationId === undefined) await this.licensing.issue(member.organizationId);
     return { ...member, http: this.http.as(member.token) };
+  }
+
+  /** One more replica of the service. */
+  replica(extra: NodeJS.ProcessEnv = {}): Promise<TestService> {
+    return this.stack.service('crm', defineCrm, { IDENTITY_URL: this.identity.url, ...extra });
+  }
+
+  async count(table: string): Promise<number> {
+    const [row] = await this.stack.sql<{ count: number }>('crm', `SELECT count(*)::int FROM ${table}`);
+    return row!.count;
   }
 
   /** What the log says of a customer, in order, once it holds `count` events of it. */

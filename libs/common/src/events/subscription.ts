@@ -201,7 +201,7 @@ export class Subscription {
   /** While the owner is out of reach, the stream alone is followed. */
   private goOnWithout(error: unknown): void {
     if (!(error instanceof Problem)) throw error;
-    this.logger.warn({ err: error }, 'the owner cannot be asked yet');
+    this.logger.info({ reason: error.detail }, 'the owner cannot be asked yet');
   }
 
   /** Reads the owner's log from the position to its end and applies it. */

@@ -101,4 +101,5 @@ export function stopOnSignals(app: INestApplication, logger: Logger): void {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   process.on('disconnect', () => stop('launcher gone'));
+  if (process.send && !process.connected) stop('launcher gone');
 }

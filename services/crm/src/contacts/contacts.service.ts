@@ -60,7 +60,7 @@ export class ContactsService {
   /** One of them as JSON text. */
   async one(context: RequestContext, kind: ContactKind<ContactList>, customerId: string, id: string): Promise<string> {
     const [row] = await readSeen<{ item: string | null }>(this.unitOfWork, context, {
-      text: `SELECT ${kind.json}::text AS item FROM customers AS c
+      text: `SELECT CASE WHEN x.id IS NOT NULL THEN ${kind.json}::text END AS item FROM customers AS c
         LEFT JOIN ${kind.table} AS x ON x.customer_id = c.id AND x.id = $2 WHERE c.id = $1 AND ${mayRead}`,
       values: [customerId, id],
     });

@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsObject, IsUUID, ValidateNested } from 'class-validator';
 import { AddressInput } from '../../contacts/dto/addresses.dto.js';
 import { EmailInput } from '../../contacts/dto/emails.dto.js';
 import { PhoneInput } from '../../contacts/dto/phones.dto.js';
@@ -21,6 +21,7 @@ export class CustomerInput {
   @Optional()
   @IsArray()
   @ArrayMaxSize(childrenLimit)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => EmailInput)
   emails?: EmailInput[];
@@ -28,6 +29,7 @@ export class CustomerInput {
   @Optional()
   @IsArray()
   @ArrayMaxSize(childrenLimit)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PhoneInput)
   phones?: PhoneInput[];
@@ -35,6 +37,7 @@ export class CustomerInput {
   @Optional()
   @IsArray()
   @ArrayMaxSize(childrenLimit)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => AddressInput)
   addresses?: AddressInput[];
