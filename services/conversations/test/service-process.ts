@@ -18,6 +18,7 @@ export class ServiceProcess {
   /** Exit code, or the signal that ended it. */
   readonly exited: Promise<number | string>;
   private readonly child: ChildProcess;
+  private static readonly running = new Set<ServiceProcess>();
 
   constructor(environment: NodeJS.ProcessEnv) {
     this.child = spawn(process.execPath, [main], {
@@ -25,7 +26,19 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     createInterface(this.child.stdout!).on('line', (line) => this.lines.push(JSON.parse(line) as Line));
-    this.exited = new Promise((settle) => this.child.once('exit', (code, signal) => settle(code ?? signal!)));
+    ServiceProcess.running.add(this);
+    this.exited = new Promise((settle) =>
+      this.child.once('exit', (code, signal) => {
+        ServiceProcess.running.delete(this);
+        settle(code ?? signal!);
+      }),
+    );
+  }
+
+  /** Ends what a failed test has left behind. */
+  static async killAll(): Promise<void> {
+    for (const process of this.running) process.signal('SIGKILL');
+    await Promise.all([...this.running].map(({ exited }) => exited));
   }
 
   said(text: string): boolean {

@@ -26,6 +26,7 @@ export const createAdapter = (logger: Logger, options: AdapterOptions = {}): Fas
     requestTimeout,
     keepAliveTimeout,
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     logger: false,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
@@ -79,8 +80,22 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger):
     logger[reply.elapsedTime > 1_000 ? 'warn' : 'debug']({ ...line, path: request.url.split('?', 1)[0] }, 'request');
     done();
   });
+  closeConnectionsAtTheEnd(fastify);
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(new RequestValidation());
+}
+
+/** A connection whose request is answered while the server closes would stay open for the next one, and the server with it. */
+function closeConnectionsAtTheEnd(fastify: FastifyInstance): void {
+  let closing = false;
+  fastify.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done(null, payload);
+  });
 }
 
 /** Stops the application on SIGTERM, SIGINT or when the process that started it is gone; requests under way are answered. */
