@@ -55,6 +55,17 @@ export const refresh = (http: HttpClient, { refresh_token }: Session): Promise<A
 /** Status and code of an answer, in either form of errors. */
 export const outcome = ({ status, body }: Answer): string => `${status} ${body.error_code ?? body.code ?? ''}`.trim();
 
+/** The session that an access token names. */
+export const sessionIdOf = ({ access_token }: Session): string =>
+  JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString()).session_id;
+
+/** Expects an error in Supabase Auth's form. */
+export const expectAuthForm = ({ status, body, headers }: Answer): void => {
+  expect(Object.keys(body).sort().slice(0, 3)).toEqual(['code', 'error_code', 'msg']);
+  expect(body.code).toBe(status);
+  expect(headers.get('content-type')).toMatch(/^application\/json/);
+};
+
 /** Signs up and founds an organization. */
 export async function owner(http: HttpClient, name = 'Acme'): Promise<Member> {
   const person = await signUp(http);

@@ -8,6 +8,7 @@ import {
   localSettings,
   outcome,
   owner,
+  type Person,
   refresh,
   signIn,
   signUp,
@@ -16,11 +17,13 @@ import {
 
 let stack: TestStack;
 let http: HttpClient;
+let somebody: Person;
 const settings = localSettings();
 
 beforeAll(async () => {
   stack = await TestStack.start();
   ({ http } = await startIdentity(stack, settings));
+  somebody = await signUp(http);
 });
 
 afterAll(() => stack.stop());
@@ -34,7 +37,7 @@ describe('me', () => {
         id: ada.id,
         email: ada.email,
         emailConfirmedAt: expect.any(String),
-        lastSignInAt: null,
+        lastSignInAt: expect.any(String),
         createdAt: expect.any(String),
         updatedAt: expect.any(String),
       },
@@ -160,9 +163,8 @@ describe('preferences', () => {
     ['under a control character', '%07', { preferenceValue: 1 }],
     ['that is no object', 'a', '1'],
   ])('refuse one %s', async (_, key, body) => {
-    const ada = await signUp(http);
-    expect(outcome(await ada.http.put(`/v1/me/preferences/${key}`, body))).toBe('400 validation_failed');
-    expect((await ada.http.get('/v1/me/preferences')).body.data).toEqual([]);
+    expect(outcome(await somebody.http.put(`/v1/me/preferences/${key}`, body))).toBe('400 validation_failed');
+    expect((await somebody.http.get('/v1/me/preferences')).body.data).toEqual([]);
   });
 
   it('take 5 levels and almost 16 kB', async () => {
@@ -255,20 +257,20 @@ describe('keys for language models', () => {
     expect((await ada.http.get(path)).body.last4).toBe('tail');
   });
 
-  it.each([
-    [{ provider: 'openai' }],
-    [{ apiKey: secret }],
-    [{ provider: 'openai', apiKey: 'short' }],
-    [{ provider: 'openai', apiKey: `sk ${secret}` }],
-    [{ provider: 'openai', apiKey: 'x'.repeat(1025) }],
-    [{ provider: 'openai', apiKey: 12345678 }],
-    [{ provider: 'Open AI', apiKey: secret }],
-    [{ provider: '', apiKey: secret }],
-    [{ provider: 'openai', apiKey: secret, verified: true }],
-  ])('refuse %j without repeating the secret', async (body) => {
-    const ada = await signUp(http);
-    const answer = await ada.http.post('/v1/me/llm-api-keys', body);
+  it.each<[string, object]>([
+    ['no key', { provider: 'openai' }],
+    ['no provider', { apiKey: secret }],
+    ['a short key', { provider: 'openai', apiKey: 'short' }],
+    ['a key with spaces', { provider: 'openai', apiKey: `sk ${secret}` }],
+    ['an endless key', { provider: 'openai', apiKey: 'x'.repeat(1025) }],
+    ['a number', { provider: 'openai', apiKey: 12345678 }],
+    ['a provider that is no name', { provider: 'Open AI', apiKey: secret }],
+    ['a provider without a name', { provider: '', apiKey: secret }],
+    ['what only a verification says', { provider: 'openai', apiKey: secret, verified: true }],
+  ])('refuse %s, without repeating the secret', async (_, body) => {
+    const answer = await somebody.http.post('/v1/me/llm-api-keys', body);
     expect(outcome(answer)).toBe('400 validation_failed');
     expect(JSON.stringify(answer.body)).not.toContain('verysecret');
+    expect((await somebody.http.get('/v1/me/llm-api-keys')).body.data).toEqual([]);
   });
 });

@@ -49,6 +49,10 @@ export function toProblem(error: unknown, constraints: ConstraintProblems): unkn
     case '22021':
     case '22P05':
       return new Problem(400, 'validation_failed', 'A text holds a character that cannot be stored.', { cause: error });
+    case '22007':
+    case '22008':
+    case '22009':
+      return new Problem(400, 'validation_failed', 'A date, time or time zone does not exist.', { cause: error });
     default:
       return error;
   }

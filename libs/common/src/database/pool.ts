@@ -26,5 +26,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     keepAlive: true,
   });
   pool.on('error', options.onError);
+  // The pool hears only idle connections. One that ends while it is lent fails its next statement; unheard, the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -77,9 +77,8 @@ export class Tx {
     entity: EntityTarget<Entity>,
     rows: QueryDeepPartialEntity<Entity> | QueryDeepPartialEntity<Entity>[],
   ): void {
-    if (Array.isArray(rows) && rows.length === 0) return;
-    const builder = this.schema.createQueryBuilder().insert().into(entity).values(rows).updateEntity(false);
-    this.execute(...builder.getQueryAndParameters());
+    const list = Array.isArray(rows) ? rows : [rows];
+    if (list.length > 0) this.pending.push(this.schema.insertStatement(entity as EntityTarget<ObjectLiteral>, list));
   }
 
   /** Changes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */
@@ -139,7 +138,9 @@ export class Tx {
   /** What is still to be sent, events last. Called once, by the unit of work. */
   takePending(): Statement[] {
     const statements = this.pending.splice(0);
-    if (this.outbox.length > 0) statements.push(outboxInsert(this.outbox));
+    for (let first = 0; first < this.outbox.length; first += eventsPerInsert) {
+      statements.push(outboxInsert(this.outbox.slice(first, first + eventsPerInsert)));
+    }
     return statements;
   }
 }
@@ -163,6 +164,9 @@ export class RequestTx extends Tx {
 const outboxColumns =
   'event_id, type, aggregate_id, aggregate_version, organization_id, actor_id, occurred_at, traceparent, data, ' +
   'audience_organizations, audience_users';
+
+/** PostgreSQL takes 65,535 parameters in a statement, and an event has eleven. */
+const eventsPerInsert = 1_000;
 
 function outboxInsert(rows: unknown[][]): Statement {
   let parameter = 0;

@@ -38,9 +38,9 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** Makes Fastify parse JSON with the bounds above; an empty body is none. */
+/** Makes Fastify parse JSON with the bounds above, and nothing else (415); an empty body is none. */
 export function useBoundedJson(fastify: FastifyInstance): void {
-  fastify.removeContentTypeParser('application/json');
+  fastify.removeContentTypeParser(['application/json', 'text/plain']);
   fastify.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit }, (_request, body, done) => {
     try {
       done(null, body.length === 0 ? undefined : parseJson(body as string));

@@ -111,7 +111,7 @@ export class IdentityPeer {
       (await this.organization({ isOperator: role === 'platform_admin', ...(silently && { silently }) }));
     const profileId = randomUUID();
     const profile = { profileId, organizationId, userId: user.userId, role, createdAt: new Date().toISOString() };
-    this.profiles.set(profileId, { ...profile, deleted: false, epoch: 1, version: 1 });
+    this.profiles.set(profileId, { ...profile, changedAt: profile.createdAt, deleted: false, epoch: 1, version: 1 });
     await this.tell('profile.created', profileId, 1, profile, silently);
     return { ...user, organizationId, profileId };
   }

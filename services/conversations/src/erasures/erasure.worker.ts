@@ -3,12 +3,12 @@ import { ServiceConfig } from '#common/config/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { Loop } from '#common/events/index';
 import { continueTrace, createLogger } from '#common/observability/index';
-import { eraseBatch } from './erase-batch.js';
+import { eraseBatch, isAnythingLeft } from './erase-batch.js';
 import { finishErasure, takeErasure } from './erasure.js';
 
-/** Milliseconds until the next look: when there is nothing to erase, and while requests that began before are under way. */
+/** Milliseconds until the next look: when there is nothing to erase, and while a request under way may still write or holds a row. */
 const idleWait = 500;
-const olderRequestsWait = 100;
+const underWayWait = 100;
 
 /**
  * Works off `erasures` in the background, one bounded transaction after the other: what one has erased stays erased, and
@@ -42,7 +42,7 @@ export class ErasureWorker implements OnModuleInit, OnModuleDestroy {
       const { userId, actorId, traceparent } = erasure;
       const acting = tx.onBehalfOf(continueTrace(traceparent ?? undefined), actorId);
       if (await eraseBatch(acting, userId)) return 0;
-      if (erasure.olderRequests) return olderRequestsWait;
+      if (erasure.olderRequests || (await isAnythingLeft(tx, userId))) return underWayWait;
       finishErasure(tx, userId);
       this.logger.info({ userId }, 'erased what a deleted user wrote');
       return 0;

@@ -20,7 +20,7 @@ const accessText = `
     (SELECT json_build_object('userId', u.id, 'email', u.email, 'emailConfirmed', u.email_confirmed_at IS NOT NULL,
         'deleted', false, 'epoch', h.epoch, 'version', u.version) FROM users AS u WHERE u.id = $1) AS "user",
     (SELECT json_build_object('profileId', p.id, 'organizationId', p.organization_id, 'userId', p.user_id, 'role', p.role,
-        'createdAt', app.iso(coalesce(p.created_at, 'epoch')), 'deleted', false, 'epoch', h.epoch, 'version', p.version)
+        'changedAt', app.iso(coalesce(p.updated_at, 'epoch')), 'deleted', false, 'epoch', h.epoch, 'version', p.version)
       FROM user_profile AS p WHERE p.user_id = $1) AS profile
   FROM events.head AS h`;
 

@@ -37,6 +37,7 @@ export function useAuthForm(fastify: FastifyInstance): void {
     const isProblem = String(reply.getHeader('content-type')).startsWith('application/problem+json');
     if (!isProblem || !request.url.startsWith('/auth/v1/')) return done(null, payload);
     const body = authForm(JSON.parse(String(payload)) as ProblemBody);
+    if (body.code !== 401) reply.removeHeader('www-authenticate');
     reply.status(body.code).header('content-type', 'application/json; charset=utf-8');
     done(null, JSON.stringify(body));
   });

@@ -19,7 +19,7 @@ export class Passwords {
   /** Compared with where there is no account, so that the answer takes as long. */
   private readonly nobody = hash(randomBytes(16), parameters);
 
-  /** Raises 503 when too many are waiting. */
+  /** Raises 429 when too many are waiting. */
   hash(password: string): Promise<string> {
     return this.inTurn(() => hash(password, parameters));
   }
@@ -45,7 +45,7 @@ export class Passwords {
 
   private turn(): Promise<void> {
     if (this.waiting.length >= waitingLimit) {
-      throw new Problem(503, 'unavailable', 'Too many passwords are being checked; try again.', { retryAfter: 2 });
+      throw new Problem(429, 'over_request_rate_limit', 'Request rate limit reached', { retryAfter: 2 });
     }
     return new Promise((resolve) => this.waiting.push(resolve));
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { SystemUnitOfWork } from '#common/database/index';
+import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
@@ -37,18 +37,17 @@ export class SignInService {
     assertStrong(password);
     const confirmed = this.config.AUTH_AUTOCONFIRM;
     const passwordHash = await this.passwords.hash(password);
-    const account = { email, passwordHash, confirmed, ...(data && { userMetadata: data }) };
-    if (confirmed) return this.answer(await this.system.run({ trace }, async (tx) => this.openNew(tx, account)));
+    const account = { email, passwordHash, confirmed, signsIn: confirmed, ...(data && { userMetadata: data }) };
+    if (confirmed) {
+      const open = async (tx: Tx): Promise<LiveSession> => this.sessions.open(tx, registerUser(tx, account));
+      return this.answer(await this.system.run({ trace }, open));
+    }
     try {
       return userAnswer(await this.system.run({ trace }, async (tx) => registerUser(tx, account)));
     } catch (error) {
       if (error instanceof Problem && error.code === 'user_already_exists') return userAnswer(stranger(email, data));
       throw error;
     }
-  }
-
-  private openNew(tx: Parameters<typeof registerUser>[0], account: Parameters<typeof registerUser>[1]): LiveSession {
-    return this.sessions.open(tx, registerUser(tx, account));
   }
 
   /** A wrong password and an unknown address are answered alike, after the same time. */

@@ -1,4 +1,4 @@
-import { Column, Entity, JoinColumn, ManyToOne, Unique } from 'typeorm';
+import { Column, Entity, Index, JoinColumn, ManyToOne, Unique } from 'typeorm';
 import { Id } from '../database/columns.js';
 import { Organization } from '../organizations/organization.entity.js';
 import { Profile } from '../profiles/profile.entity.js';
@@ -7,6 +7,7 @@ import { Profile } from '../profiles/profile.entity.js';
 @Entity('invitations')
 @Unique('invitations_profile_id_key', ['profileId'])
 @Unique('invitations_token_hash_key', ['tokenHash'])
+@Index('invitations_organization', ['organizationId'])
 export class Invitation {
   @Id('invitations_pkey')
   id!: string;

@@ -1,6 +1,7 @@
-import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Loop } from '#common/events/index';
+import { Problem } from '#common/http/index';
 import { continueTrace, createLogger } from '#common/observability/index';
 import { Passwords } from '../auth/passwords.js';
 import { SigningKeys } from '../auth/signing-keys.js';
@@ -18,7 +19,7 @@ const operatorName = 'Clarity';
  * for the database in the background, may be repeated, and may run in several replicas at once.
  */
 @Injectable()
-export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown {
+export class FirstStart implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger;
   private readonly loop: Loop;
 
@@ -36,7 +37,7 @@ export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown
     this.loop.start();
   }
 
-  onApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
     return this.loop.stop();
   }
 
@@ -57,21 +58,25 @@ export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown
       return;
     }
     const passwordHash = await this.passwords.hash(password);
-    const made = await this.system.run({ trace: continueTrace(undefined) }, (tx) =>
-      this.write(tx, normalizeEmail(email), passwordHash),
-    );
-    if (made) this.logger.info('made the organization of the operator and its platform admin');
+    try {
+      await this.system.run({ trace: continueTrace(undefined) }, (tx) =>
+        this.write(tx, normalizeEmail(email), passwordHash),
+      );
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === 'user_already_exists')) throw error;
+      this.logger.error('no platform admin yet: somebody has signed up with PLATFORM_ADMIN_EMAIL; set another one');
+    }
   }
 
-  private async write(tx: Tx, email: string, passwordHash: string): Promise<boolean> {
+  private async write(tx: Tx, email: string, passwordHash: string): Promise<void> {
     const organization = { id: tx.newId(), name: operatorName, isOperator: true, version: 1 };
     const [made] = await tx.query(
       `INSERT INTO organizations (id, name, is_operator, created_at, updated_at) VALUES ($1, $2, true, $3, $3)
        ON CONFLICT (is_operator) WHERE is_operator DO NOTHING RETURNING 1`,
       [organization.id, organization.name, tx.now],
     );
-    if (!made) return false;
-    const user = registerUser(tx, { email, passwordHash, confirmed: true });
+    if (!made) return;
+    const user = registerUser(tx, { email, passwordHash, confirmed: true, signsIn: false });
     const profile = {
       id: tx.newId(),
       organizationId: organization.id,
@@ -85,6 +90,5 @@ export class FirstStart implements OnApplicationBootstrap, OnApplicationShutdown
     tx.insert(Profile, profile);
     tellOrganizationCreated(tx, organization);
     tellProfileCreated(tx, profile);
-    return true;
   }
 }

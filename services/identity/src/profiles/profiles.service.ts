@@ -16,7 +16,7 @@ import { keeperRole, mayManage } from './role-rules.js';
 interface Managed {
   readonly profile: Profile;
   readonly isOperator: boolean;
-  readonly callerRole: Role | null;
+  readonly callerRole: Role;
   /** Active profiles beside this one that keep the organization in hands. */
   readonly otherKeepers: number;
 }
@@ -104,7 +104,7 @@ export class ProfilesService {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole, isOperator } = managed;
       if (role === undefined || role === profile.role) return profileAnswer(profile);
-      if (!mayManage(callerRole!, profile.role) || !mayManage(callerRole!, role)) throw insufficientRole();
+      if (!mayManage(callerRole, profile.role) || !mayManage(callerRole, role)) throw insufficientRole();
       if (role === 'platform_admin' && !isOperator) throw operatorOnly();
       assertKept(managed);
       const changed = { ...profile, role, updatedAt: tx.now, version: profile.version + 1 };
@@ -121,7 +121,7 @@ export class ProfilesService {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole } = managed;
       const leaving = profile.userId === tx.caller.userId;
-      if (!leaving && !mayManage(callerRole!, profile.role)) throw insufficientRole();
+      if (!leaving && !mayManage(callerRole, profile.role)) throw insufficientRole();
       assertKept(managed);
       tx.remove(Profile, { id, organizationId, version: profile.version });
       tellProfileDeleted(tx, profile);

@@ -16,6 +16,8 @@ export interface NewUser {
   readonly userMetadata?: object;
   /** Whether the address counts as confirmed. */
   readonly confirmed: boolean;
+  /** Whether the account is made by somebody who thereby signs in. */
+  readonly signsIn: boolean;
 }
 
 /** Makes an account that signs in by address and password, and tells of it. */
@@ -26,7 +28,7 @@ export function registerUser(tx: Tx, account: NewUser): Account {
     emailConfirmedAt: account.confirmed ? tx.now : null,
     appMetadata: { provider: 'email', providers: ['email'] },
     userMetadata: account.userMetadata ?? {},
-    lastSignInAt: null,
+    lastSignInAt: account.signsIn ? tx.now : null,
     createdAt: tx.now,
     updatedAt: tx.now,
     version: 1,

@@ -1,9 +1,13 @@
+import { Transform } from 'class-transformer';
 import { IsByteLength, IsOptional, IsString, Length } from 'class-validator';
 import { MayBeAbsent, Trimmed } from '../../conventions/text.js';
 import { IsInputSchema } from './input-schema.js';
 
 /** Bytes of code in UTF-8 at most. */
 const codeLimit = 100_000;
+
+/** Takes JSON as it was sent: class-transformer would copy it without keys such as `toString`. */
+const AsSent = (): PropertyDecorator => Transform(({ obj, key }) => (obj as Record<string, unknown>)[key]);
 
 export class CreateFunction {
   @Trimmed()
@@ -23,6 +27,7 @@ export class CreateFunction {
 
   /** JSON Schema of the input. */
   @IsOptional()
+  @AsSent()
   @IsInputSchema()
   parameters?: object | null;
 }
@@ -47,6 +52,7 @@ export class ChangeFunction {
   code?: string;
 
   @IsOptional()
+  @AsSent()
   @IsInputSchema()
   parameters?: object | null;
 }

@@ -139,6 +139,6 @@ export const functions = [
      FROM public.ref_profile AS p LEFT JOIN public.ref_user AS u ON u.user_id = p.user_id
      WHERE p.user_id = p_user AND p.deleted_at IS NULL AND u.deleted_at IS NULL
        AND (p.organization_id = ANY (p_organizations) OR u.email_confirmed AND lower(u.email) IN (SELECT lower(e) FROM unnest(p_emails) AS e))
-     ORDER BY p.created_at DESC LIMIT 1 $$`,
+     ORDER BY p.changed_at DESC LIMIT 1 $$`,
   ...runAsDefiner('crm', 'app.linkable_profile(uuid, uuid[], text[])'),
 ];

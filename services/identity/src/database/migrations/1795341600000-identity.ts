@@ -61,6 +61,7 @@ const tables = [
      CONSTRAINT invitations_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations (id)
        ON DELETE CASCADE
    )`,
+  `CREATE INDEX invitations_organization ON invitations (organization_id)`,
   `CREATE TABLE user_preferences (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      user_id uuid NOT NULL,
