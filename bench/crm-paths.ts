@@ -16,6 +16,8 @@ import { median, report } from './report.js';
  */
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 5 : 24;
+/** Rounds before those that count: compilers, caches and plans. */
+const warmUp = 4;
 const milliseconds = quick ? 600 : 1_500;
 const customers = 20_000;
 const pageSize = 25;
@@ -68,7 +70,7 @@ async function startGateway(crm: Target, identityUrl: string): Promise<Target> {
 /** Alternates two workloads, each on its target; answers with the medians, and the median of the rounds' ratios. */
 async function compare(left: [Target, () => string], right: [Target, () => string], width?: number) {
   const results: { left: { perSecond: number; cpu: number }; right: { perSecond: number; cpu: number } }[] = [];
-  for (let n = -1; n < rounds; n += 1) {
+  for (let n = -warmUp; n < rounds; n += 1) {
     const pair = { left: await round(...left, milliseconds, width), right: await round(...right, milliseconds, width) };
     if (n >= 0) results.push(pair);
   }

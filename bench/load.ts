@@ -37,7 +37,7 @@ function drive(port: number, next: () => string, until: number): Promise<number>
       const head = received.indexOf('\r\n\r\n');
       if (head < 0) return;
       const length = /content-length: (\d+)/i.exec(received)?.[1];
-      if (length === undefined || !/^HTTP\/1\.1 2/.test(received)) return reject(new Error(received));
+      if (length === undefined || !received.startsWith('HTTP/1.1 2')) return reject(new Error(received));
       if (received.length < head + 4 + Number(length)) return;
       answered += 1;
       received = '';

@@ -18,14 +18,16 @@ const act = (id: string, action: string, body?: object) =>
 const issueFor = async (days: number): Promise<LicenseBody> =>
   house.issue(organizationId, { expirationDate: await house.inMilliseconds(days * 86_400_000), modules: ['crm'] });
 
-/** Lets time pass for one license: everything that it knows of its date moves nearer. */
-const pass = (id: string, days: number) =>
-  house.stack.sql(
+/** Lets time pass for one license: everything that it knows of its date moves nearer. Issuing another wakes the loop. */
+async function pass(id: string, days: number): Promise<void> {
+  await house.stack.sql(
     'licensing',
     `UPDATE licenses SET expiration_date = expiration_date - make_interval(days => $2),
        notice_date = notice_date - make_interval(days => $2) WHERE id = $1`,
     [id, days],
   );
+  await house.issue(organizationId);
+}
 
 const notices = async (id: string) =>
   (await house.events(id))
@@ -191,19 +193,16 @@ describe('license.expired', () => {
 
   it(`is told exactly once per date while replicas come and go and licenses are renewed (seed ${seed})`, async () => {
     const ids: string[] = [];
-    for (let i = 0; i < 40; i += 1) {
+    for (let i = 0; i < 24; i += 1) {
       const expirationDate = await house.inMilliseconds(300 + upTo(2_500));
       ids.push((await house.issue(organizationId, { expirationDate })).id);
     }
     let done = false;
     const replica = unsteady(await house.replica(), () => done);
-    for (let i = 0; i < 150; i += 1) {
+    for (let i = 0; i < 100; i += 1) {
       const id = ids[upTo(ids.length)]!;
       const expirationDate = await house.inMilliseconds(30 + upTo(1_500));
-      const { status } = await act(
-        id,
-        ...(chance() < 0.8 ? (['renew', { expirationDate }] as const) : (['suspend'] as const)),
-      );
+      const { status } = await (chance() < 0.8 ? act(id, 'renew', { expirationDate }) : act(id, 'suspend'));
       if (status !== 400) expect(status).toBe(200);
     }
     done = true;
@@ -213,7 +212,9 @@ describe('license.expired', () => {
       const faults = ids.flatMap((id) => faultsOf(events.filter((event) => event.id === id)));
       expect(faults).toEqual([]);
     });
-    expect((await story(ids)).filter(({ type }) => type === 'license.expired').length).toBeGreaterThanOrEqual(40);
+    expect((await story(ids)).filter(({ type }) => type === 'license.expired').length).toBeGreaterThanOrEqual(
+      ids.length,
+    );
   }, 60_000);
 
   it('is told by the change itself when no loop has seen the date pass', async () => {

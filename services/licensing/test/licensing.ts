@@ -38,6 +38,15 @@ export class LicensingHouse {
 
   static async start(environment: NodeJS.ProcessEnv = {}): Promise<LicensingHouse> {
     const stack = await TestStack.start();
+    try {
+      return await LicensingHouse.on(stack, environment);
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
+  }
+
+  private static async on(stack: TestStack, environment: NodeJS.ProcessEnv): Promise<LicensingHouse> {
     const identity = await IdentityPeer.start(stack);
     const settings = { IDENTITY_URL: identity.url, ...environment };
     const service = await stack.service('licensing', define, settings);

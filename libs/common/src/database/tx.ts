@@ -1,10 +1,10 @@
 import type { PoolClient, QueryResultRow } from 'pg';
 import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { type Caller, organizationRequired } from '../auth/caller.js';
 import { contractOf, type EventClass } from '../contracts/contract.js';
 import type { Trace } from '../observability/trace.js';
 import { sendBatch, type Statement } from './batch.js';
+import { newId } from './ids.js';
 import type { Schema } from './schema.js';
 
 /** What a domain says when it emits an event; the rest (id, time, actor, trace) comes from the transaction. */
@@ -59,7 +59,7 @@ export class Tx {
 
   /** A fresh id; time-ordered (UUID v7, RFC 9562), which keeps indexes compact. */
   newId(): string {
-    return uuidv7();
+    return newId();
   }
 
   /** Reads now, after the writes collected so far. */
@@ -106,7 +106,7 @@ export class Tx {
     const organizationId = emission.organizationId ?? null;
     const { organizations = organizationId === null ? [] : [organizationId], users = [] } = emission.audience ?? {};
     this.outbox.push([
-      uuidv7(),
+      newId(),
       contractOf(contract).type,
       emission.aggregateId,
       emission.version,

@@ -87,6 +87,7 @@ export class Subscription {
 
   private async follow(lost: AbortSignal): Promise<void> {
     const { created, messages } = await this.consume();
+    // Never awaited: the client closes an iterator only for somebody who is still iterating it.
     const stop = (): void => void messages.close();
     lost.addEventListener('abort', stop);
     const watch = setInterval(() => this.isStalled() && stop(), patience);
@@ -96,7 +97,7 @@ export class Subscription {
     } finally {
       clearInterval(watch);
       lost.removeEventListener('abort', stop);
-      await messages.close();
+      stop();
     }
   }
 

@@ -143,9 +143,11 @@ export class IdentityPeer {
   }
 
   private async changeProfile(type: string, profile: ProfileFact, silently: boolean): Promise<void> {
-    this.profiles.set(profile.profileId, profile);
-    const { profileId, organizationId, userId, role, createdAt } = profile;
-    await this.tell(type, profileId, profile.version, { profileId, organizationId, userId, role, createdAt }, silently);
+    const changedAt = new Date().toISOString();
+    this.profiles.set(profile.profileId, { ...profile, changedAt });
+    const { profileId, organizationId, userId, role } = profile;
+    const data = { profileId, organizationId, userId, role, createdAt: changedAt };
+    await this.tell(type, profileId, profile.version, data, silently);
   }
 
   private async tell(

@@ -24,10 +24,10 @@ export class LicenseModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   async list(context: RequestContext, licenseId: string, query: CreatedPageQuery): Promise<string> {
-    const { order, after, values } = keyset('g', query);
+    const { place, order, after, values } = keyset('g', query);
     const rows = await this.unitOfWork.read<ListRow>(context, {
       text: `SELECT page.* FROM licenses AS l LEFT JOIN LATERAL (
-          SELECT ${grantJson} AS item, coalesce(g.created_at, '-infinity')::text AS cursor_at, g.id AS cursor_id
+          SELECT ${grantJson} AS item, (${place})::text AS cursor_at, g.id AS cursor_id
           FROM ${grants} WHERE g.license_id = l.id AND ${after} ORDER BY ${order} LIMIT $3
         ) AS page ON true WHERE l.id = $4 AND (l.organization_id = app.org() OR app.is_admin())`,
       values: [...values, query.limit + 1, licenseId],

@@ -42,12 +42,12 @@ export class LicensesService {
 
   private page(context: RequestContext, query: LicenseQuery): Promise<ListRow[]> {
     const { limit, organizationId } = query;
-    const { order, after, values } = keyset('l', query);
+    const { place, order, after, values } = keyset('l', query);
     const branch = (condition: string): string =>
       `(SELECT l.* FROM licenses AS l WHERE ${condition} AND ${after} ORDER BY ${order} LIMIT $3)`;
     const named = organizationId === undefined ? '$4::uuid IS NULL' : 'l.organization_id = $4';
     return this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${licenseJson} AS item, coalesce(l.created_at, '-infinity')::text AS cursor_at, l.id AS cursor_id
+      text: `SELECT ${licenseJson} AS item, (${place})::text AS cursor_at, l.id AS cursor_id
         FROM (${branch(`app.is_admin() AND ${named}`)}
           UNION ALL ${branch(`NOT app.is_admin() AND l.organization_id = app.org() AND ${named}`)}) AS l
         ORDER BY ${order} LIMIT $3`,

@@ -23,9 +23,9 @@ export class ModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   async list(context: RequestContext, query: CreatedPageQuery): Promise<string> {
-    const { order, after, values } = keyset('m', query);
+    const { place, order, after, values } = keyset('m', query);
     const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${moduleJson} AS item, coalesce(m.created_at, '-infinity')::text AS cursor_at, m.id AS cursor_id
+      text: `SELECT ${moduleJson} AS item, (${place})::text AS cursor_at, m.id AS cursor_id
         FROM modules AS m WHERE ${after} ORDER BY ${order} LIMIT $3`,
       values: [...values, query.limit + 1],
     });

@@ -1,9 +1,8 @@
-import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsObject, IsUUID, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID } from 'class-validator';
 import { AddressInput } from '../../contacts/dto/addresses.dto.js';
 import { EmailInput } from '../../contacts/dto/emails.dto.js';
 import { PhoneInput } from '../../contacts/dto/phones.dto.js';
-import { Optional, Text } from '../../fields.js';
+import { ListOf, Optional, Text } from '../../fields.js';
 import { childrenLimit } from '../customer.view.js';
 
 export class CustomerInput {
@@ -19,27 +18,15 @@ export class CustomerInput {
   name?: string;
 
   @Optional()
-  @IsArray()
-  @ArrayMaxSize(childrenLimit)
-  @IsObject({ each: true })
-  @ValidateNested({ each: true })
-  @Type(() => EmailInput)
+  @ListOf(() => EmailInput, childrenLimit)
   emails?: EmailInput[];
 
   @Optional()
-  @IsArray()
-  @ArrayMaxSize(childrenLimit)
-  @IsObject({ each: true })
-  @ValidateNested({ each: true })
-  @Type(() => PhoneInput)
+  @ListOf(() => PhoneInput, childrenLimit)
   phones?: PhoneInput[];
 
   @Optional()
-  @IsArray()
-  @ArrayMaxSize(childrenLimit)
-  @IsObject({ each: true })
-  @ValidateNested({ each: true })
-  @Type(() => AddressInput)
+  @ListOf(() => AddressInput, childrenLimit)
   addresses?: AddressInput[];
 
   /** By default the caller's own; others only for platform admins. */

@@ -136,9 +136,10 @@ export const functions = [
   `CREATE FUNCTION app.linkable_profile(p_user uuid, p_organizations uuid[], p_emails text[])
    RETURNS uuid LANGUAGE sql STABLE ${asDefiner} AS $$
      SELECT p.profile_id
-     FROM public.ref_profile AS p LEFT JOIN public.ref_user AS u ON u.user_id = p.user_id
-     WHERE p.user_id = p_user AND p.deleted_at IS NULL AND u.deleted_at IS NULL
-       AND (p.organization_id = ANY (p_organizations) OR u.email_confirmed AND lower(u.email) IN (SELECT lower(e) FROM unnest(p_emails) AS e))
-     ORDER BY p.changed_at DESC LIMIT 1 $$`,
+     FROM (SELECT * FROM public.ref_profile WHERE user_id = p_user AND deleted_at IS NULL
+           ORDER BY changed_at DESC LIMIT 1) AS p
+     LEFT JOIN public.ref_user AS u ON u.user_id = p.user_id
+     WHERE u.deleted_at IS NULL AND (p.organization_id = ANY (p_organizations)
+       OR u.email_confirmed AND lower(u.email) IN (SELECT lower(e) FROM unnest(p_emails) AS e)) $$`,
   ...runAsDefiner('crm', 'app.linkable_profile(uuid, uuid[], text[])'),
 ];
