@@ -51,6 +51,7 @@ const tables = [
      CONSTRAINT functions_pkey PRIMARY KEY (id)
    )`,
   `CREATE INDEX functions_of_owner ON functions (${functionOwner}, created_at DESC, id DESC)`,
+  `CREATE INDEX functions_of_other_creators ON functions (created_by) WHERE user_id <> created_by`,
   `CREATE TABLE erasures (
      user_id uuid NOT NULL,
      requested_at timestamptz NOT NULL DEFAULT now(),
