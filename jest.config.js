@@ -5,7 +5,7 @@ export default {
   testEnvironment: 'node',
   transform: {},
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
   globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',
 };

@@ -1,4 +1,4 @@
-import { connect } from '@nats-io/transport-node';
+import { AuthorizationError, connect } from '@nats-io/transport-node';
 import { inboxPrefix } from '#common/contracts/topology';
 import type { DataFolder } from './data-folder.js';
 import type { Wire } from './environment.js';
@@ -42,8 +42,9 @@ export async function useForeignBroker(settings: StackSettings, folder: DataFold
   const definition = `${folder.of('nats')}/users.conf`;
   if (!user) await writePrivately(definition, authorizationConfig(Object.values(own)));
   const credentials = user ? sameForAll({ user, password }) : own;
-  const way = user ? 'check NATS_URL and its user' : `include ${definition} in that server's configuration`;
   await tryConnection(servers, credentials.provisioner).catch((error: unknown) => {
+    const isStranger = !user && error instanceof AuthorizationError;
+    const way = isStranger ? `include ${definition} in that server's configuration` : 'check NATS_URL and its user';
     throw new StackError(`The server that NATS_URL names cannot be used (${messageOf(error)}): ${way}.`);
   });
   terminal.done('NATS as NATS_URL says', since);

@@ -21,18 +21,16 @@ export class DemoClient {
     private readonly token?: string,
   ) {}
 
-  /** Signs in; who is not known yet signs up first. */
   static async signIn(gateway: string, email: string, password: string): Promise<DemoClient> {
-    const anonymous = new DemoClient(gateway);
-    const body = { email, password };
-    const session = await anonymous
-      .post<Session>('/auth/v1/token?grant_type=password', body)
-      .catch((error: unknown) => {
-        if (error instanceof RefusedError && error.status < 500)
-          return anonymous.post<Session>('/auth/v1/signup', body);
-        throw error;
-      });
-    return new DemoClient(gateway, session.access_token);
+    return new DemoClient(gateway).#enter('/auth/v1/token?grant_type=password', { email, password });
+  }
+
+  /** Signs in; who is not known yet signs up. */
+  static async signInOrUp(gateway: string, email: string, password: string): Promise<DemoClient> {
+    return DemoClient.signIn(gateway, email, password).catch((error: unknown) => {
+      if (!(error instanceof RefusedError) || error.status >= 500) throw error;
+      return new DemoClient(gateway).#enter('/auth/v1/signup', { email, password });
+    });
   }
 
   get<T>(path: string): Promise<T> {
@@ -51,6 +49,11 @@ export class DemoClient {
   async list<T>(path: string): Promise<T[]> {
     const { data } = await this.get<{ data: T[] }>(`${path}${path.includes('?') ? '&' : '?'}limit=200`);
     return data;
+  }
+
+  async #enter(path: string, credentials: object): Promise<DemoClient> {
+    const { access_token: token } = await this.post<{ access_token: string }>(path, credentials);
+    return new DemoClient(this.gateway, token);
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {
@@ -77,10 +80,6 @@ export class DemoClient {
       await delay(500);
     }
   }
-}
-
-interface Session {
-  readonly access_token: string;
 }
 
 interface Problem {

@@ -32,7 +32,7 @@ interface Row {
 export async function createDemoData({ gateway, admin, doneFile }: DemoOptions): Promise<boolean> {
   if (await readJson(doneFile)) return false;
   const [ownerAccount, ...memberAccounts] = demoAccounts;
-  const owner = await DemoClient.signIn(gateway, ownerAccount.email, demoPassword);
+  const owner = await DemoClient.signInOrUp(gateway, ownerAccount.email, demoPassword);
   const organizationId = await organizationOf(owner);
   for (const { email, role } of memberAccounts) {
     await addMember(gateway, owner, organizationId, email, role);
@@ -66,7 +66,7 @@ async function addMember(
   email: string,
   role: string,
 ): Promise<void> {
-  const member = await DemoClient.signIn(gateway, email, demoPassword);
+  const member = await DemoClient.signInOrUp(gateway, email, demoPassword);
   const { organization } = await member.get<Me>('/v1/me');
   if (organization) return;
   const profiles = `/v1/organizations/${organizationId}/profiles`;

@@ -10,7 +10,7 @@ import { seconds, type Terminal } from './terminal.js';
 import { welcome } from './welcome.js';
 
 /** Longest orderly stop, in milliseconds; whoever is still there is then told to go at once. */
-const stopTimeout = 30_000;
+const stopTimeout = 40_000;
 
 /** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
 const sameSignal = 250;

@@ -2,6 +2,7 @@ import { stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { DataSource } from 'typeorm';
 import { serviceNames, type ServiceName } from '#common/contracts/topology';
+import { onLauncherGone } from './launcher-gone.js';
 
 /**
  * One-shot process: applies the migrations of every service whose database URL (role `<service>_owner`) it finds in
@@ -36,5 +37,5 @@ async function migrate(service: ServiceName, source: DataSource): Promise<void> 
   }
 }
 
-process.once('disconnect', () => process.exit(1));
+onLauncherGone(() => process.exit(1));
 await main();

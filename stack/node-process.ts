@@ -10,7 +10,7 @@ const readyTimeout = 90_000;
 
 /** A service drains its requests and handlers within the first step. */
 const stopSteps: StopSteps = [
-  ['SIGTERM', 10_000],
+  ['SIGTERM', 16_000],
   ['SIGKILL', 2_000],
 ];
 
@@ -27,6 +27,9 @@ export interface NodeProcessOptions {
   /** Told apart from other installations by this folder, which is the last argument of each of our processes. */
   readonly dataFolder: string;
 }
+
+/** The last argument of every process of an installation. */
+export const argumentOf = (dataFolder: string): string => `--stack=${dataFolder}`;
 
 /** One of our own processes as a part for the supervisor. */
 export function nodeProcess(options: NodeProcessOptions): Part {
@@ -48,7 +51,7 @@ async function startNodeProcess(options: NodeProcessOptions, signal: AbortSignal
   }
   const why = daemon.ended === undefined ? `was not ready in ${readyTimeout / 1_000} s` : `ended (${daemon.ended})`;
   await daemon.stop(stopSteps);
-  throw new StackError(`${name} ${why}: see ${log}`, lastLines(log, 12));
+  throw new StackError(`${name} ${why}: see ${log}`, lastLines(log, 20));
 }
 
 /** Runs a one-shot process to its end. */
@@ -57,14 +60,14 @@ export async function runNodeProcess(options: Omit<NodeProcessOptions, 'stage' |
   const daemon = spawnNode(options);
   const reason = await daemon.exited;
   if (reason !== 'code 0') {
-    throw new StackError(`${options.name} failed (${reason}): see ${options.log}`, lastLines(options.log, 12));
+    throw new StackError(`${options.name} failed (${reason}): see ${options.log}`, lastLines(options.log, 20));
   }
 }
 
 const spawnNode = ({ entry, env, log, dataFolder }: Omit<NodeProcessOptions, 'stage'>): Daemon =>
   Daemon.start({
     command: process.execPath,
-    args: [entry, `--stack=${dataFolder}`],
+    args: [entry, argumentOf(dataFolder)],
     env,
     cwd: process.cwd(),
     log,

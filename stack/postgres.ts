@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { Daemon } from './daemon.js';
 import { lastLines, setAside } from './log-file.js';
@@ -13,8 +11,6 @@ import { databaseUser, type RunAs } from './postgres-user.js';
 import { commandLine, endProcess, type StopSteps } from './processes.js';
 import { messageOf, StackError } from './stack-error.js';
 import { until } from './wait.js';
-
-const run = promisify(execFile);
 
 /** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one. */
 const stopSteps: StopSteps = [
@@ -61,11 +57,12 @@ export interface Postgres {
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const runAs = databaseUser(join(options.folder, 'cluster', 'data'));
   const [binaries, folder] = await Promise.all([locateBinaries(runAs), preparePostgresFolder(options.folder, runAs)]);
+  const log = options.log ?? join(options.folder, 'postgres.log');
   const notice = noticeOf(binaries, folder);
   const created = !(await stat(folder.data).catch(() => undefined));
   if (created) {
     if (notice) options.onNotice?.(notice);
-    await initialize(binaries, folder, runAs);
+    await initialize(binaries, folder, log, runAs);
   } else {
     await assertUsable(binaries, folder);
     await endLeftover(folder.data);
@@ -73,7 +70,6 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const password = (await readFile(folder.passwordFile, 'utf8').catch(() => '')).trim();
   if (!password) throw broken(folder.data, 'the superuser’s password is missing');
   const port = options.port ?? (await freePort());
-  const log = options.log ?? join(options.folder, 'postgres.log');
   const daemon = await launch(binaries, folder.data, { ...serverSettings(port), ...options.settings }, log, runAs);
   const superuserUrl = (database = 'postgres') => `postgresql://postgres:${password}@${loopback}:${port}/${database}`;
   const stop = () => daemon.stop(stopSteps);
@@ -101,18 +97,30 @@ function noticeOf({ copiedTo }: PostgresBinaries, { movedTo }: PostgresFolder): 
   return `PostgreSQL may not run as root and its user cannot enter this folder: ${where.filter(Boolean).join(', ')}`;
 }
 
-async function initialize({ initdb }: PostgresBinaries, folder: PostgresFolder, runAs?: RunAs): Promise<void> {
+async function initialize(
+  { initdb }: PostgresBinaries,
+  folder: PostgresFolder,
+  log: string,
+  runAs?: RunAs,
+): Promise<void> {
   await rm(folder.unfinished, { recursive: true, force: true });
   await rm(folder.passwordFile, { force: true });
   await writeFile(folder.passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
   if (runAs) await chown(folder.passwordFile, runAs.uid, runAs.gid);
   const args = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${folder.passwordFile}`, '--encoding=UTF8'];
   const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  try {
-    await run(initdb, [`--pgdata=${folder.unfinished}`, ...args, ...locale], { cwd: '/', env: serverEnv(), ...runAs });
-  } catch (error) {
-    const told = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-    throw new StackError(`PostgreSQL could not make its data folder ${folder.data}: ${told || messageOf(error)}`);
+  const initialization = Daemon.start({
+    command: initdb,
+    args: [`--pgdata=${folder.unfinished}`, ...args, ...locale],
+    env: serverEnv(),
+    cwd: '/',
+    log,
+    runAs,
+  });
+  const reason = await initialization.exited;
+  if (reason !== 'code 0') {
+    const where = `${folder.data} (${reason})`;
+    throw new StackError(`PostgreSQL could not make its data folder ${where}: see ${log}.`, lastLines(log, 8));
   }
   await rename(folder.unfinished, folder.data);
 }

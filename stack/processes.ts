@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { systemCode } from './stack-error.js';
 import { until } from './wait.js';
@@ -28,6 +28,18 @@ export async function commandLine(pid: number): Promise<string | undefined> {
     const answer = await run('ps', ['-p', String(pid), '-o', 'command=']).catch(() => undefined);
     return answer?.stdout.trim() || undefined;
   }
+}
+
+/** Numbers of the processes whose command line ends with the given text. */
+export async function processesCalledWith(ending: string): Promise<number[]> {
+  const numbers = (await readdir('/proc').catch(() => [])).map(Number).filter((pid) => pid > 0);
+  if (!numbers.length) {
+    const { stdout } = await run('ps', ['-axo', 'pid=,command='], { maxBuffer: 16 * 1024 * 1024 });
+    const lines = stdout.split('\n').filter((line) => line.trimEnd().endsWith(ending));
+    return lines.map((line) => Number.parseInt(line, 10));
+  }
+  const called = await Promise.all(numbers.map(async (pid) => (await commandLine(pid))?.endsWith(ending)));
+  return numbers.filter((_, index) => called[index]);
 }
 
 /**

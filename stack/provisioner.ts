@@ -2,6 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { inboxPrefix } from '#common/contracts/topology';
+import { onLauncherGone } from './launcher-gone.js';
 import { messageOf } from './stack-error.js';
 import { alignStreams, createMissingStreams } from './streams.js';
 
@@ -16,6 +17,7 @@ const user = process.env.NATS_USER ?? 'provisioner';
  * whoever started it with an IPC channel once all are there.
  */
 async function main(): Promise<void> {
+  onLauncherGone(() => process.exit(0));
   const connection = await connect({
     servers: process.env.NATS_URL,
     user,
@@ -28,7 +30,7 @@ async function main(): Promise<void> {
     timeout: 5_000,
   });
   const stop = () => void connection.close().finally(() => process.exit(0));
-  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(event, stop);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
   const manager = await jetstreamManager(connection, { checkAPI: false });
   let aligned = false;
   const round = async () => {

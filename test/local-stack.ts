@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpClient } from '#common/testing/index';
-import { freePort } from '#stack/ports';
+import { portState } from '#stack/ports';
 
 export interface StackFile {
   readonly gateway: string;
@@ -14,6 +14,15 @@ export interface StackFile {
 
 /** Milliseconds that the stack has to come up, also on a busy machine. */
 const startTimeout = 120_000;
+
+/** The first of seven free ports, below those that the system gives to outgoing connections. */
+async function freeBlock(): Promise<number> {
+  for (;;) {
+    const first = 10_000 + 10 * Math.floor(Math.random() * 2_000);
+    const states = await Promise.all(Array.from({ length: 7 }, (_, index) => portState(first + index)));
+    if (states.every((state) => state === 'free')) return first;
+  }
+}
 
 /** What `npm start` brings up, on free ports and with a data folder of its own. */
 export class LocalStack {
@@ -28,14 +37,14 @@ export class LocalStack {
 
   static async start(environment: NodeJS.ProcessEnv = {}): Promise<LocalStack> {
     const folder = await mkdtemp(join(tmpdir(), 'clarity-stack-'));
-    const [gateway, postgres, nats] = [await freePort(), await freePort(), await freePort()];
+    const gateway = await freeBlock();
     const child = spawn(process.execPath, ['dist/stack/main.js'], {
       env: {
         ...process.env,
         NODE_ENV: 'development',
         GATEWAY_PORT: String(gateway),
-        POSTGRES_PORT: String(postgres),
-        NATS_PORT: String(nats),
+        POSTGRES_PORT: String(gateway + 5),
+        NATS_PORT: String(gateway + 6),
         STACK_DATA_DIR: folder,
         ...environment,
       },

@@ -105,3 +105,16 @@ describe('a batch', () => {
     expect([batch[0]!.rows, plain.rows]).toEqual([[{ a: 1 }], [{ b: 2 }]]);
   });
 });
+
+describe('the pool', () => {
+  it('outlives the end of a connection that is lent and idle, and lends a sound one afterwards', async () => {
+    const lent = await pool.connect();
+    const ended = new Promise((resolve) => lent.once('end', resolve));
+    const { rows } = await lent.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await client.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+    await ended;
+    await expect(sendBatch(lent, [{ text: 'SELECT 1' }])).rejects.toThrow(/not queryable|terminat/);
+    lent.release(true);
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+});

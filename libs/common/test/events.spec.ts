@@ -147,7 +147,7 @@ describe('a subscriber', () => {
 describe('a publisher', () => {
   const write = (body: string) => replicas[1]!.http.as(member.token).post('/v1/notes', { body });
 
-  it('sends CloudEvents in binary mode, in the order of a gapless sequence', async () => {
+  it('sends CloudEvents in binary mode, each once and in the order of a gapless sequence, from both replicas', async () => {
     const received: { sequence: number; id: string | undefined; data: { body: string } }[] = [];
     outsider.subscribe('customer.created', {
       callback: (_error, message) => {
@@ -159,7 +159,10 @@ describe('a publisher', () => {
       },
     });
     await outsider.flush();
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => write(`published ${n}`)));
+    const both = replicas.map(({ http }) => http.as(member.token));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => both[n % 2]!.post('/v1/notes', { body: `published ${n}` })),
+    );
     expect(answers.every(({ status }) => status === 201)).toBe(true);
     await eventually(() => expect(received.filter(({ data }) => data.body.startsWith('published'))).toHaveLength(40));
     const sequences = received.map(({ sequence }) => sequence);

@@ -10,6 +10,11 @@ export const revisionOf = ({ event }: EventContext): Revision => ({
   version: event.aggregateVersion,
 });
 
+const momentOf = (context: EventContext): Revision & { changedAt: string } => ({
+  ...revisionOf(context),
+  changedAt: context.event.time,
+});
+
 /** Keeps the copies of users, profiles and revoked sessions by which requests are authorized. */
 @Controller()
 export class AuthorizationCopiesHandler {
@@ -30,17 +35,17 @@ export class AuthorizationCopiesHandler {
 
   @EventPattern<string>('profile.created')
   onProfileCreated(@Payload() profile: ProfileCreated, @Ctx() context: EventContext): void {
-    keepProfile(context.tx, { ...profile, ...revisionOf(context), deleted: false });
+    keepProfile(context.tx, { ...profile, ...momentOf(context), deleted: false });
   }
 
   @EventPattern<string>('profile.updated')
   onProfileUpdated(@Payload() profile: ProfileUpdated, @Ctx() context: EventContext): void {
-    keepProfile(context.tx, { ...profile, ...revisionOf(context), deleted: false });
+    keepProfile(context.tx, { ...profile, ...momentOf(context), deleted: false });
   }
 
   @EventPattern<string>('profile.deleted')
   onProfileDeleted(@Payload() profile: ProfileDeleted, @Ctx() context: EventContext): void {
-    keepProfile(context.tx, { ...profile, ...revisionOf(context), deleted: true });
+    keepProfile(context.tx, { ...profile, ...momentOf(context), deleted: true });
   }
 
   @EventPattern<string>('session.revoked')

@@ -19,7 +19,8 @@ export interface ProfileFact extends Revision {
   readonly organizationId: string;
   readonly userId: string | null;
   readonly role: string;
-  readonly createdAt: string;
+  /** When it last changed, by identity's clock: of two of one user's, one is about to be told deleted, and the later counts. */
+  readonly changedAt: string;
   readonly deleted: boolean;
 }
 
@@ -47,9 +48,9 @@ export function keepUser(tx: Tx, user: UserFact): void {
 export function keepProfile(tx: Tx, profile: ProfileFact): void {
   tx.execute(
     `INSERT INTO ref_profile AS known
-       (profile_id, user_id, organization_id, role, created_at, epoch, version, deleted_at)
+       (profile_id, user_id, organization_id, role, changed_at, epoch, version, deleted_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (profile_id) DO UPDATE SET user_id = excluded.user_id, role = excluded.role,
+     ON CONFLICT (profile_id) DO UPDATE SET user_id = excluded.user_id, role = excluded.role, changed_at = excluded.changed_at,
        epoch = excluded.epoch, version = excluded.version, deleted_at = excluded.deleted_at
      WHERE (known.epoch, known.version) < (excluded.epoch, excluded.version)`,
     [
@@ -57,7 +58,7 @@ export function keepProfile(tx: Tx, profile: ProfileFact): void {
       profile.userId,
       profile.organizationId,
       profile.role,
-      profile.createdAt,
+      profile.changedAt,
       profile.epoch,
       profile.version,
       deletedAt(tx, profile.deleted),

@@ -37,7 +37,7 @@ export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig>
   readonly constraints: ConstraintProblems;
   readonly imports: readonly (Type | DynamicModule)[];
   /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
-  readonly keys?: (system: SystemUnitOfWork, config: Config) => JWTVerifyGetKey;
+  keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
 }
 
 /** The parts that every service is built from, wired once; owns their start and their end. */

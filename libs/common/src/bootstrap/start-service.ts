@@ -81,7 +81,7 @@ export async function runService<Config extends ServiceConfig>(define: () => Ser
     const { app } = await startService(definition);
     stopOnSignals(app, createLogger(definition.name, definition.config.LOG_LEVEL));
   } catch (error) {
-    createLogger('bootstrap', 'info').fatal({ err: error }, error instanceof Error ? error.message : 'cannot start');
-    process.exitCode = 1;
+    createLogger('bootstrap', 'info').fatal({ err: error }, 'the service cannot start');
+    process.exit(1);
   }
 }

@@ -42,6 +42,10 @@ export function toProblem(error: unknown, constraints: ConstraintProblems): unkn
       return new Problem(409, 'conflict', 'The row was changed by somebody else at the same time.', { cause: error });
     case '42501':
       return new Problem(403, 'forbidden', 'This row may not be written.', { cause: error });
+    case '22007':
+    case '22008':
+    case '22009':
+      return new Problem(400, 'validation_failed', 'A date or time is out of range.', { cause: error });
     case '22021':
     case '22P05':
       return new Problem(400, 'validation_failed', 'A text holds a character that cannot be stored.', { cause: error });

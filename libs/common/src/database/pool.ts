@@ -25,6 +25,9 @@ export function createPool(options: PoolOptions): pg.Pool {
     query_timeout: timeouts.answer,
     keepAlive: true,
   });
-  pool.on('error', options.onError);
+  // pg hangs the whole client on the error, its key for cancelling included.
+  pool.on('error', (error) => options.onError(Object.assign(error, { client: undefined })));
+  // The pool hears only idle connections. One that ends while it is lent fails its next statement; unheard, the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -1,4 +1,6 @@
 import { DataSource, type DataSourceOptions, type EntityTarget, type ObjectLiteral } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { Statement } from './batch.js';
 
 export interface SchemaOptions {
   /** The explicit list of a service's entities. */
@@ -32,8 +34,21 @@ export class Schema extends DataSource {
     return this;
   }
 
-  /** Name of the entity's table, quoted. */
-  tableOf(entity: EntityTarget<ObjectLiteral>): string {
-    return `"${this.getMetadata(entity).tableName}"`;
+  /**
+   * An INSERT of rows of one entity; what a row leaves undefined takes the column's default. Written here, from TypeORM's
+   * metadata, because its InsertQueryBuilder takes longer to write five of these than PostgreSQL does to run them.
+   */
+  insertStatement(entity: EntityTarget<ObjectLiteral>, rows: readonly ObjectLiteral[]): Statement {
+    const { columns, tableName } = this.getMetadata(entity);
+    const used = columns.filter((column) => rows.some((row) => column.getEntityValue(row) !== undefined));
+    const values: unknown[] = [];
+    const place = (row: ObjectLiteral, column: ColumnMetadata): string => {
+      const value: unknown = column.getEntityValue(row);
+      if (value === undefined) return 'DEFAULT';
+      return `$${values.push(this.driver.preparePersistentValue(value, column))}`;
+    };
+    const tuples = rows.map((row) => `(${used.map((column) => place(row, column)).join(', ')})`);
+    const names = used.map(({ databaseName }) => `"${databaseName}"`).join(', ');
+    return { text: `INSERT INTO "${tableName}" (${names}) VALUES ${tuples.join(', ')}`, values };
   }
 }

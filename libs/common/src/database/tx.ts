@@ -1,10 +1,10 @@
 import type { PoolClient, QueryResultRow } from 'pg';
 import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { type Caller, organizationRequired } from '../auth/caller.js';
 import { contractOf, type EventClass } from '../contracts/contract.js';
 import type { Trace } from '../observability/trace.js';
 import { sendBatch, type Statement } from './batch.js';
+import { newId } from './ids.js';
 import type { Schema } from './schema.js';
 
 /** What a domain says when it emits an event; the rest (id, time, actor, trace) comes from the transaction. */
@@ -59,7 +59,7 @@ export class Tx {
 
   /** A fresh id; time-ordered (UUID v7, RFC 9562), which keeps indexes compact. */
   newId(): string {
-    return uuidv7();
+    return newId();
   }
 
   /** Reads now, after the writes collected so far. */
@@ -77,9 +77,8 @@ export class Tx {
     entity: EntityTarget<Entity>,
     rows: QueryDeepPartialEntity<Entity> | QueryDeepPartialEntity<Entity>[],
   ): void {
-    if (Array.isArray(rows) && rows.length === 0) return;
-    const builder = this.schema.createQueryBuilder().insert().into(entity).values(rows).updateEntity(false);
-    this.execute(...builder.getQueryAndParameters());
+    const list = Array.isArray(rows) ? rows : [rows];
+    if (list.length > 0) this.pending.push(this.schema.insertStatement(entity as EntityTarget<ObjectLiteral>, list));
   }
 
   /** Changes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */
@@ -107,7 +106,7 @@ export class Tx {
     const organizationId = emission.organizationId ?? null;
     const { organizations = organizationId === null ? [] : [organizationId], users = [] } = emission.audience ?? {};
     this.outbox.push([
-      uuidv7(),
+      newId(),
       contractOf(contract).type,
       emission.aggregateId,
       emission.version,
@@ -139,7 +138,9 @@ export class Tx {
   /** What is still to be sent, events last. Called once, by the unit of work. */
   takePending(): Statement[] {
     const statements = this.pending.splice(0);
-    if (this.outbox.length > 0) statements.push(outboxInsert(this.outbox));
+    for (let first = 0; first < this.outbox.length; first += eventsPerInsert) {
+      statements.push(outboxInsert(this.outbox.slice(first, first + eventsPerInsert)));
+    }
     return statements;
   }
 }
@@ -163,6 +164,9 @@ export class RequestTx extends Tx {
 const outboxColumns =
   'event_id, type, aggregate_id, aggregate_version, organization_id, actor_id, occurred_at, traceparent, data, ' +
   'audience_organizations, audience_users';
+
+/** PostgreSQL takes 65,535 parameters in a statement, and an event has eleven. */
+const eventsPerInsert = 1_000;
 
 function outboxInsert(rows: unknown[][]): Statement {
   let parameter = 0;

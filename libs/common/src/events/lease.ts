@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { unavailable } from '../http/problem.js';
 
 /** Milliseconds between two touches of the session, between two attempts to get the lease, and of silence after which PostgreSQL ends a session. */
 const touchEvery = 1_000;
@@ -29,12 +30,15 @@ export class Lease {
     });
     client.on('error', () => lost.abort());
     client.on('end', () => lost.abort());
-    await client.connect();
-    const timer = setInterval(() => void client.query('SELECT 1').catch(() => lost.abort()), touchEvery);
+    await client.connect().catch((error: unknown) => {
+      throw unavailable('The database', error);
+    });
+    let timer: NodeJS.Timeout | undefined;
     const stop = (): void => lost.abort();
     stopping.addEventListener('abort', stop);
     try {
       if (stopping.aborted || !(await this.acquired(client, lost.signal))) return;
+      timer = keepTouching(client, lost);
       this.logger.info({ lease: this.key }, 'holds the lease');
       await work(lost.signal);
     } finally {
@@ -52,4 +56,17 @@ export class Lease {
     }
     return false;
   }
+}
+
+/** Shows PostgreSQL that the session is alive; a touch that is not answered in time is the end of the lease. */
+function keepTouching(client: pg.Client, lost: AbortController): NodeJS.Timeout {
+  let answered = true;
+  return setInterval(() => {
+    if (!answered) return;
+    answered = false;
+    client.query('SELECT 1').then(
+      () => (answered = true),
+      () => lost.abort(),
+    );
+  }, touchEvery);
 }

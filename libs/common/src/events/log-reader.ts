@@ -39,6 +39,7 @@ export class LogReader {
     logger: Logger,
   ) {
     this.loop = new Loop('watermark', logger, () => this.announce());
+    broker.onConnect(() => this.loop.wake());
     broker.answer(readSubject(service), (question) => this.read(question));
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { Problem } from '../http/problem.js';
 
 /** Milliseconds to wait after the first failed round; doubled up to the limit. */
 const firstBackOff = 100;
@@ -6,12 +7,13 @@ const backOffLimit = 5_000;
 
 /**
  * Runs a round, waits as many milliseconds as it returned, and runs it again; a wake ends the wait. A failed round is
- * logged and tried again with back-off, for ever.
+ * tried again with back-off, for ever, and logged; what is merely out of reach is told once, until it is back.
  */
 export class Loop {
   private stopped = false;
   private woken = false;
   private endWait: (() => void) | undefined;
+  private waitsFor: string | undefined;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
@@ -41,14 +43,30 @@ export class Loop {
     while (!this.stopped) {
       this.woken = false;
       try {
-        await this.wait(await this.round(), true);
+        const pause = await this.round();
+        this.tellReached();
+        await this.wait(pause, true);
         backOff = firstBackOff;
       } catch (error) {
-        this.logger.warn({ err: error, retryInMs: backOff }, `${this.name} failed, trying again`);
+        this.tellFailed(error, backOff);
         await this.wait(backOff, false);
         backOff = Math.min(backOff * 2, backOffLimit);
       }
     }
+  }
+
+  private tellFailed(error: unknown, retryInMs: number): void {
+    if (!(error instanceof Problem) || error.status !== 503) {
+      this.logger.warn({ err: error, retryInMs }, `${this.name} failed, trying again`);
+    } else if (error.detail !== this.waitsFor) {
+      this.waitsFor = error.detail;
+      this.logger.warn({ err: error.cause }, `${this.name} is waiting: ${error.detail}`);
+    }
+  }
+
+  private tellReached(): void {
+    if (this.waitsFor !== undefined) this.logger.info(`${this.name} goes on`);
+    this.waitsFor = undefined;
   }
 
   private wait(milliseconds: number, wakeable: boolean): Promise<void> {

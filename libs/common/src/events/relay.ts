@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type ServiceName, topology } from '../contracts/topology.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
@@ -25,6 +26,8 @@ interface Head {
  */
 export class Relay {
   private readonly loop: Loop;
+  /** Under which this relay has a range to publish for itself. */
+  private readonly id = randomUUID();
   private partitionsCheckedAt = -Infinity;
 
   constructor(
@@ -53,8 +56,8 @@ export class Relay {
   private async round(): Promise<number> {
     await this.makePartitions();
     const [head] = await this.system.read<Head & Record<string, unknown>>({
-      text: `SELECT published_sequence::float8, last_sequence::float8, moved::float8 FROM events.sequence_outbox($1)`,
-      values: [batchSize],
+      text: `SELECT published_sequence::float8, last_sequence::float8, moved::float8 FROM events.sequence_outbox($1, $2)`,
+      values: [batchSize, this.broker.connected ? this.id : null],
     });
     if (!head) return busyWait;
     const open = head.last_sequence - head.published_sequence;
@@ -83,8 +86,9 @@ export class Relay {
     const last = acknowledged.at(-1);
     if (!last) return;
     await this.system.read({
-      text: `UPDATE events.head SET published_sequence = greatest(published_sequence, $1), stream_sequence = greatest(stream_sequence, $2)`,
-      values: [rows.at(-1)!.sequence, last.seq],
+      text: `UPDATE events.head SET published_sequence = greatest(published_sequence, $1),
+          stream_sequence = greatest(stream_sequence, $2), publisher = nullif(publisher, $3)`,
+      values: [rows.at(-1)!.sequence, last.seq, this.id],
     });
   }
 

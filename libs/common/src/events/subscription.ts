@@ -87,6 +87,7 @@ export class Subscription {
 
   private async follow(lost: AbortSignal): Promise<void> {
     const { created, messages } = await this.consume();
+    // Never awaited: the client closes an iterator only for somebody who is still iterating it.
     const stop = (): void => void messages.close();
     lost.addEventListener('abort', stop);
     const watch = setInterval(() => this.isStalled() && stop(), patience);
@@ -96,7 +97,7 @@ export class Subscription {
     } finally {
       clearInterval(watch);
       lost.removeEventListener('abort', stop);
-      await messages.close();
+      stop();
     }
   }
 
@@ -201,7 +202,7 @@ export class Subscription {
   /** While the owner is out of reach, the stream alone is followed. */
   private goOnWithout(error: unknown): void {
     if (!(error instanceof Problem)) throw error;
-    this.logger.warn({ err: error }, 'the owner cannot be asked yet');
+    this.logger.info({ reason: error.detail }, 'the owner cannot be asked yet');
   }
 
   /** Reads the owner's log from the position to its end and applies it. */

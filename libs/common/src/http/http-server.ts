@@ -26,6 +26,7 @@ export const createAdapter = (logger: Logger, options: AdapterOptions = {}): Fas
     requestTimeout,
     keepAliveTimeout,
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     logger: false,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
@@ -115,4 +116,5 @@ export function stopOnSignals(app: INestApplication, logger: Logger): void {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   process.on('disconnect', () => stop('launcher gone'));
+  if (process.send && !process.connected) stop('launcher gone');
 }

@@ -15,6 +15,9 @@ export interface Readiness {
 /** Seconds after which a source that has not been heard of is named as a reason. */
 const silence = 10;
 
+/** Milliseconds that the database has to answer; whoever asks for readiness does not wait longer either. */
+const answerWithin = 2_000;
+
 /** Whether the process lives, and whether it can do its work. */
 @Controller('health')
 export class HealthController {
@@ -41,7 +44,7 @@ export class HealthController {
   private async readiness(): Promise<Readiness> {
     const service = this.identity.name;
     try {
-      const silent = await this.silentSources();
+      const silent = await Promise.race([this.silentSources(), tooLate()]);
       const reasons = silent.map((source) => `nothing was heard from ${source} for more than ${silence} s`);
       if (!this.broker.connected) reasons.unshift('NATS cannot be reached');
       return { status: reasons.length > 0 ? 'degraded' : 'ok', service, reasons };
@@ -60,3 +63,6 @@ export class HealthController {
     return rows.map((row) => row.source);
   }
 }
+
+const tooLate = (): Promise<never> =>
+  new Promise((_, reject) => setTimeout(() => reject(new Error('the database did not answer')), answerWithin).unref());

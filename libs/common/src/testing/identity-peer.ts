@@ -99,19 +99,19 @@ export class IdentityPeer {
     return organizationId;
   }
 
-  /** Makes a user with a profile; in a new organization unless one is given. */
+  /** Makes a user with a profile; in a new organization, and for a new user, unless they are given. */
   async member(
     role: Role,
-    options: { organizationId?: string; email?: string; silently?: boolean } = {},
+    options: { organizationId?: string; user?: PeerUser; email?: string; silently?: boolean } = {},
   ): Promise<PeerMember> {
     const { silently } = options;
-    const user = await this.user(options);
+    const user = options.user ?? (await this.user(options));
     const organizationId =
       options.organizationId ??
       (await this.organization({ isOperator: role === 'platform_admin', ...(silently && { silently }) }));
     const profileId = randomUUID();
     const profile = { profileId, organizationId, userId: user.userId, role, createdAt: new Date().toISOString() };
-    this.profiles.set(profileId, { ...profile, deleted: false, epoch: 1, version: 1 });
+    this.profiles.set(profileId, { ...profile, changedAt: profile.createdAt, deleted: false, epoch: 1, version: 1 });
     await this.tell('profile.created', profileId, 1, profile, silently);
     return { ...user, organizationId, profileId };
   }
@@ -143,9 +143,11 @@ export class IdentityPeer {
   }
 
   private async changeProfile(type: string, profile: ProfileFact, silently: boolean): Promise<void> {
-    this.profiles.set(profile.profileId, profile);
-    const { profileId, organizationId, userId, role, createdAt } = profile;
-    await this.tell(type, profileId, profile.version, { profileId, organizationId, userId, role, createdAt }, silently);
+    const changedAt = new Date().toISOString();
+    this.profiles.set(profile.profileId, { ...profile, changedAt });
+    const { profileId, organizationId, userId, role } = profile;
+    const data = { profileId, organizationId, userId, role, createdAt: changedAt };
+    await this.tell(type, profileId, profile.version, data, silently);
   }
 
   private async tell(

@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
@@ -29,6 +28,8 @@ const natsCache = resolve('node_modules', '.cache', 'clarity');
 /** Starts PostgreSQL, and migrates one template database per service, for a whole test run. */
 export async function startInfrastructure(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'clarity-test-'));
+  // Root's PostgreSQL runs as another user, which has to pass; else its data would be kept elsewhere, and stay there.
+  await chmod(folder, 0o711);
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '400' };
   const [server, natsBinary] = await Promise.all([
     startPostgres({ folder: join(folder, 'postgres'), settings }),

@@ -1,3 +1,5 @@
+export * from './llm-api-key-events.js';
 export * from './organization-events.js';
+export * from './preference-events.js';
 export * from './profile-events.js';
 export * from './user-events.js';

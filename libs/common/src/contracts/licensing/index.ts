@@ -1,1 +1,2 @@
 export * from './license-events.js';
+export * from './module-events.js';

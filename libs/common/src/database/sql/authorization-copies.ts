@@ -22,12 +22,12 @@ export function authorizationCopies(service: ServiceName, options: { licenses: b
        user_id uuid,
        organization_id uuid NOT NULL,
        role text NOT NULL,
-       created_at timestamptz NOT NULL,
+       changed_at timestamptz NOT NULL,
        epoch integer NOT NULL,
        version integer NOT NULL,
        deleted_at timestamptz
      )`,
-    `CREATE INDEX ref_profile_user ON ref_profile (user_id, created_at DESC) WHERE deleted_at IS NULL`,
+    `CREATE INDEX ref_profile_user ON ref_profile (user_id, changed_at DESC) WHERE deleted_at IS NULL`,
     `CREATE TABLE ref_session (session_id uuid PRIMARY KEY, user_id uuid NOT NULL, revoked_at timestamptz NOT NULL)`,
     ...['ref_user', 'ref_profile', 'ref_session'].flatMap((table) => protect(service, table, { definer: ['SELECT'] })),
     `GRANT USAGE ON SCHEMA events TO ${definer}`,
@@ -82,7 +82,7 @@ const enter = (license: string): string => `
     admin boolean;
   BEGIN
     SELECT * INTO profile FROM public.ref_profile AS p
-      WHERE p.user_id = p_user AND p.deleted_at IS NULL ORDER BY p.created_at DESC LIMIT 1;
+      WHERE p.user_id = p_user AND p.deleted_at IS NULL ORDER BY p.changed_at DESC LIMIT 1;
     admin := coalesce(profile.role = 'platform_admin', false);
     tenant := CASE WHEN admin THEN coalesce(p_organization, profile.organization_id) ELSE profile.organization_id END;
     PERFORM set_config('app.user_id', p_user::text, true),

@@ -31,7 +31,9 @@ const tables = [
      next_sequence bigint NOT NULL DEFAULT 1,
      published_sequence bigint NOT NULL DEFAULT 0,
      stream_created timestamptz,
-     stream_sequence bigint NOT NULL DEFAULT 0
+     stream_sequence bigint NOT NULL DEFAULT 0,
+     publisher uuid,
+     publisher_until timestamptz
    )`,
   `INSERT INTO events.head DEFAULT VALUES`,
   `CREATE TABLE events.subscription (
@@ -68,10 +70,12 @@ const tables = [
 /**
  * Moves outbox rows into the log under the next sequences and returns the range above the published sequence, not the
  * rows: a frozen client that is being sent rows would hold the lock. The lock on `head` comes in a statement of its own,
- * so that the move sees every row committed before it. Returns no row while another replica holds the lock.
+ * so that the move sees every row committed before it. The relay that gets a range to publish has it for itself for 3 s:
+ * two that publish the same would be harmless to JetStream, but core subscribers would hear it twice. Returns no row while
+ * another replica holds the lock or publishes. A relay that cannot publish passes null and only logs.
  */
 const sequenceOutbox = `
-  CREATE FUNCTION events.sequence_outbox(batch integer)
+  CREATE FUNCTION events.sequence_outbox(batch integer, relay uuid)
   RETURNS TABLE (epoch integer, published_sequence bigint, last_sequence bigint, moved bigint)
   LANGUAGE plpgsql AS $$
   DECLARE
@@ -79,7 +83,7 @@ const sequenceOutbox = `
     taken_count bigint;
   BEGIN
     SELECT * INTO head FROM events.head AS h FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN RETURN; END IF;
+    IF NOT FOUND OR (head.publisher <> relay AND head.publisher_until > clock_timestamp()) THEN RETURN; END IF;
     WITH taken AS (
       DELETE FROM events.outbox AS o
       WHERE o.id = ANY (ARRAY(SELECT next.id FROM events.outbox AS next ORDER BY next.id LIMIT batch))
@@ -90,8 +94,10 @@ const sequenceOutbox = `
       RETURNING 1
     )
     SELECT count(*) INTO taken_count FROM logged;
-    IF taken_count > 0 THEN
-      UPDATE events.head AS h SET next_sequence = h.next_sequence + taken_count;
+    IF head.next_sequence + taken_count - 1 > head.published_sequence THEN
+      UPDATE events.head AS h SET next_sequence = h.next_sequence + taken_count,
+        publisher = coalesce(relay, h.publisher),
+        publisher_until = CASE WHEN relay IS NULL THEN h.publisher_until ELSE clock_timestamp() + interval '3 s' END;
     END IF;
     RETURN QUERY SELECT head.epoch, head.published_sequence, head.next_sequence + taken_count - 1, taken_count;
   END $$`;
@@ -125,8 +131,8 @@ export function eventTables(service: ServiceName): string[] {
     ),
     sequenceOutbox,
     makeLogPartitions,
-    `REVOKE ALL ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer) FROM PUBLIC`,
-    `GRANT EXECUTE ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer) TO ${system}`,
+    `REVOKE ALL ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer, uuid) FROM PUBLIC`,
+    `GRANT EXECUTE ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer, uuid) TO ${system}`,
     `SELECT events.make_log_partitions(7)`,
   ];
 }

@@ -1,0 +1,169 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { IdentityPeer, infrastructure, LicensingPeer, TestStack } from '#common/testing/index';
+import { startInfrastructure, stopInfrastructure } from '#common/testing/infrastructure';
+import { freePort } from '#stack/ports';
+import { bareTables, body, fill } from './crm-data.js';
+import { connections, request, round, type Target } from './load.js';
+import { median, report } from './report.js';
+
+/**
+ * crm's hot paths, with token, validation, both walls, license and events on, against node:http and pg with one statement:
+ * alternating rounds of the same run, medians of the ratios. CPU is that of the process under test, per request.
+ */
+const quick = process.argv.includes('--quick');
+const rounds = quick ? 5 : 24;
+/** Rounds before those that count: compilers, caches and plans. */
+const warmUp = 4;
+const milliseconds = quick ? 600 : 1_500;
+const customers = 20_000;
+const pageSize = 25;
+
+async function runSql(url: string, statements: readonly string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
+function start(file: string, environment: NodeJS.ProcessEnv): ChildProcess {
+  const child = fork(join('dist', file), { env: { PATH: process.env['PATH'], ...environment }, execArgv: [] });
+  children.push(child);
+  return child;
+}
+
+const children: ChildProcess[] = [];
+
+async function startBare(url: string, organizationId: string): Promise<Target> {
+  const child = start('bench/bare-server.js', { DATABASE_URL: url, ORGANIZATION_ID: organizationId });
+  const [address] = (await once(child, 'message')) as [{ port: number }];
+  return { name: 'bare', port: address.port, pid: child.pid! };
+}
+
+async function startCrm(environment: NodeJS.ProcessEnv): Promise<Target> {
+  const port = await freePort();
+  const child = start('services/crm/src/main.js', { ...environment, SERVICE_PORT: String(port), LOG_LEVEL: 'warn' });
+  const isReady = async () =>
+    ((await (await fetch(`http://127.0.0.1:${port}/health/ready`)).json()) as { status: string }).status === 'ok';
+  while (!(await isReady().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
+  return { name: 'crm', port, pid: child.pid! };
+}
+
+async function startGateway(crm: Target, identityUrl: string): Promise<Target> {
+  const port = await freePort();
+  const crmUrl = `http://127.0.0.1:${crm.port}`;
+  const child = start('services/gateway/src/main.js', {
+    SERVICE_PORT: String(port),
+    IDENTITY_URL: identityUrl,
+    LICENSING_URL: crmUrl,
+    CRM_URL: crmUrl,
+    CONVERSATIONS_URL: crmUrl,
+  });
+  const isLive = async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok;
+  while (!(await isLive().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
+  return { name: 'gateway', port, pid: child.pid! };
+}
+
+/** Alternates two workloads, each on its target; answers with the medians, and the median of the rounds' ratios. */
+async function compare(left: [Target, () => string], right: [Target, () => string], width?: number) {
+  const results: { left: { perSecond: number; cpu: number }; right: { perSecond: number; cpu: number } }[] = [];
+  for (let n = -warmUp; n < rounds; n += 1) {
+    const pair = { left: await round(...left, milliseconds, width), right: await round(...right, milliseconds, width) };
+    if (n >= 0) results.push(pair);
+  }
+  const of = (side: 'left' | 'right') => ({
+    perSecond: Math.round(median(results.map((pair) => pair[side].perSecond))),
+    cpuMicroseconds: Math.round(median(results.map((pair) => pair[side].cpu))),
+  });
+  const ratios = results.map((pair) => pair.right.perSecond / pair.left.perSecond);
+  const two = (value: number) => Math.round(value * 100) / 100;
+  return { ratio: two(median(ratios)), ratios: ratios.map(two), left: of('left'), right: of('right') };
+}
+
+/** Each of many in turn. */
+function cycle<T>(values: readonly T[]): () => T {
+  let next = 0;
+  return () => values[next++ % values.length]!;
+}
+
+const someIds = 'SELECT id FROM customers ORDER BY random() LIMIT 5000';
+
+async function idsIn(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<{ id: string }>(someIds);
+  await client.end();
+  return rows.map(({ id }) => id);
+}
+
+/** The path of a page, by following the cursors of those before it. */
+async function pathOfPage(url: string, token: string, page: number): Promise<string> {
+  let path = `/v1/customers?limit=${pageSize}`;
+  for (let n = 1; n < page; n += 1) {
+    const answer = await fetch(url + path, { headers: { authorization: `Bearer ${token}` } });
+    const { page: position } = (await answer.json()) as { page: { nextCursor: string } };
+    path = `/v1/customers?limit=${pageSize}&cursor=${position.nextCursor}`;
+  }
+  return path;
+}
+
+async function measure(stack: TestStack): Promise<object> {
+  const identity = await IdentityPeer.start(stack);
+  const licensing = await LicensingPeer.start(stack);
+  const { token, organizationId } = await identity.member('member');
+  await licensing.issue(organizationId);
+  const superuserUrl = infrastructure().adminUrl.crm;
+  const bareUrl = superuserUrl.replace(/\/crm$/, '/bare');
+  await runSql(superuserUrl, ['CREATE DATABASE bare']);
+  await runSql(bareUrl, [...bareTables, ...fill(organizationId, customers)]);
+  const { app } = await stack.database('crm');
+  await runSql(app, fill(organizationId, customers));
+  await stack.sql('crm', 'VACUUM ANALYZE');
+  await runSql(bareUrl, ['VACUUM ANALYZE']);
+
+  const bare = await startBare(bareUrl, organizationId);
+  const crm = await startCrm(await stack.environment('crm', { IDENTITY_URL: identity.url }));
+  const crmIds = (await stack.sql<{ id: string }>('crm', someIds)).map(({ id }) => id);
+  const ids = { bare: await idsIn(bareUrl), crm: crmIds };
+  const get = (list: readonly string[]) => cycle(list.map((id) => request('GET', `/v1/customers/${id}`, token)));
+  const post = cycle([request('POST', '/v1/customers', token, body)]);
+  const crmUrl = `http://127.0.0.1:${crm.port}`;
+  const [first, deep] = await Promise.all([pathOfPage(crmUrl, token, 1), pathOfPage(crmUrl, token, 400)]);
+  const list = (path: string) => cycle([request('GET', path, token)]);
+  const figures: Record<string, object> = {};
+  const add = async (name: string, comparison: Promise<object>) =>
+    console.error(name, (figures[name] = await comparison));
+  await add('list: page 1, page 400', compare([crm, list(first)], [crm, list(deep)]));
+  await add('GET: bare, crm', compare([bare, get(ids.bare)], [crm, get(ids.crm)]));
+  await add('POST: bare, crm', compare([bare, post], [crm, post]));
+  if (existsSync(join('dist', 'services', 'gateway', 'src', 'main.js'))) {
+    const gateway = await startGateway(crm, identity.url);
+    await add('GET: bare, gateway', compare([bare, get(ids.bare)], [gateway, get(ids.crm)]));
+    await add('POST: bare, gateway', compare([bare, post], [gateway, post]));
+  }
+  return figures;
+}
+
+await startInfrastructure();
+try {
+  const stack = await TestStack.start();
+  try {
+    const figures = await measure(stack);
+    report('crm-paths', {
+      unit: 'requests a second; microseconds of CPU a request',
+      connections,
+      customers,
+      rounds,
+      milliseconds,
+      figures,
+    });
+  } finally {
+    await Promise.all(children.map((child) => child.kill() && once(child, 'exit')));
+    await stack.stop();
+  }
+} finally {
+  await stopInfrastructure();
+}

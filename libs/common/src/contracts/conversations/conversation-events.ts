@@ -1,0 +1,58 @@
+import { IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
+import { EventContract } from '../contract.js';
+
+const conversationId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a11';
+const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
+const conversation = {
+  conversationId,
+  userId,
+  title: 'Quarterly figures',
+  subject: 'Which customers grew?',
+  createdAt: '2026-11-22T09:30:00.000Z',
+  updatedAt: '2026-11-22T09:30:00.000Z',
+};
+
+@EventContract({
+  type: 'conversation.created',
+  source: 'conversations',
+  version: 1,
+  description: 'A user began a conversation.',
+  example: conversation,
+})
+export class ConversationCreated {
+  @IsUUID() conversationId!: string;
+  /** Whose conversation it is; nobody else may see it. */
+  @IsUUID() userId!: string;
+  @IsOptional() @IsString() title!: string | null;
+  @IsOptional() @IsString() subject!: string | null;
+  @IsOptional() @IsISO8601() createdAt!: string | null;
+  @IsOptional() @IsISO8601() updatedAt!: string | null;
+}
+
+@EventContract({
+  type: 'conversation.updated',
+  source: 'conversations',
+  version: 1,
+  description: 'A conversation has another title or subject. New messages are told by message.created alone.',
+  example: conversation,
+})
+export class ConversationUpdated {
+  @IsUUID() conversationId!: string;
+  @IsUUID() userId!: string;
+  @IsOptional() @IsString() title!: string | null;
+  @IsOptional() @IsString() subject!: string | null;
+  @IsOptional() @IsISO8601() createdAt!: string | null;
+  @IsOptional() @IsISO8601() updatedAt!: string | null;
+}
+
+@EventContract({
+  type: 'conversation.deleted',
+  source: 'conversations',
+  version: 1,
+  description: 'A conversation is gone, with all its messages.',
+  example: { conversationId, userId },
+})
+export class ConversationDeleted {
+  @IsUUID() conversationId!: string;
+  @IsUUID() userId!: string;
+}

@@ -1,0 +1,1 @@
+export { SecretBox, secretsKeyFormat } from './secret-box.js';

@@ -1,0 +1,54 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type RequestContext, SignedIn } from '#common/auth/index';
+import { Context } from '#common/http/index';
+import { SortedPageQuery } from '../conventions/sorted-page.js';
+import type { ConversationAnswer } from './conversation.answer.js';
+import { ConversationsService } from './conversations.service.js';
+import { ConversationBody } from './dto/conversation-body.js';
+
+@Controller('v1/conversations')
+export class ConversationsController {
+  constructor(private readonly conversations: ConversationsService) {}
+
+  @Get()
+  @SignedIn()
+  list(@Context() context: RequestContext, @Query() query: SortedPageQuery): Promise<string> {
+    return this.conversations.list(context, query);
+  }
+
+  @Post()
+  @SignedIn({ module: 'conversations' })
+  async create(
+    @Context() context: RequestContext,
+    @Body() body: ConversationBody,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ConversationAnswer> {
+    const conversation = await this.conversations.create(context, body);
+    reply.header('location', `/v1/conversations/${conversation.id}`);
+    return conversation;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  read(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
+    return this.conversations.read(context, id);
+  }
+
+  @Patch(':id')
+  @SignedIn({ module: 'conversations' })
+  change(
+    @Context() context: RequestContext,
+    @Param('id') id: string,
+    @Body() body: ConversationBody,
+  ): Promise<ConversationAnswer> {
+    return this.conversations.change(context, id, body);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @SignedIn({ module: 'conversations' })
+  remove(@Context() context: RequestContext, @Param('id') id: string): Promise<void> {
+    return this.conversations.remove(context, id);
+  }
+}

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { ConversationCreated, ConversationDeleted, ConversationUpdated } from '#common/contracts/conversations/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { onlyForCaller } from '../conventions/audience.js';
+import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
+import { type ConversationAnswer, conversationJson } from './conversation.answer.js';
+import { Conversation } from './conversation.entity.js';
+import type { ConversationBody } from './dto/conversation-body.js';
+
+@Injectable()
+export class ConversationsService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  async list(context: RequestContext, query: SortedPageQuery): Promise<string> {
+    const { direction, beyond, at, id, rows: limit } = walkOf(query);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT ${conversationJson}::text AS item, (${createdAt})::text AS cursor_at, id AS cursor_id
+        FROM conversations WHERE user_id = $1 AND (${createdAt}, id) ${beyond} ($2::timestamptz, $3::uuid)
+        ORDER BY ${createdAt} ${direction}, id ${direction} LIMIT $4`,
+      values: [context.userId, at, id, limit],
+    });
+    return pageJson(rows, query.limit);
+  }
+
+  async read(context: RequestContext, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, {
+      text: `SELECT ${conversationJson}::text AS item FROM conversations WHERE id = $1 AND user_id = $2`,
+      values: [id, context.userId],
+    });
+    if (!row) throw notFound('conversation');
+    return row.item;
+  }
+
+  create(context: RequestContext, { title = null, subject = null }: ConversationBody): Promise<ConversationAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { userId } = tx.caller;
+      const id = tx.newId();
+      tx.insert(Conversation, { id, title, subject, userId, createdAt: tx.now, updatedAt: tx.now, version: 1 });
+      const now = tx.now.toISOString();
+      const conversation = { id, title, subject, userId, createdAt: now, updatedAt: now };
+      tx.emit(ConversationCreated, stateOf(tx, conversation, 1));
+      return conversation;
+    });
+  }
+
+  change(context: RequestContext, id: string, change: ConversationBody): Promise<ConversationAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version, conversation } = await lock(tx, id);
+      if (Object.keys(change).length === 0) return conversation;
+      const written = { ...change, updatedAt: tx.now, version: version + 1 };
+      tx.update(Conversation, { id, userId: tx.caller.userId, version }, written);
+      const changed = { ...conversation, ...change, updatedAt: tx.now.toISOString() };
+      tx.emit(ConversationUpdated, stateOf(tx, changed, version + 1));
+      return changed;
+    });
+  }
+
+  /** The messages go with it. */
+  remove(context: RequestContext, id: string): Promise<void> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version } = await lock(tx, id);
+      const { userId } = tx.caller;
+      tx.remove(Conversation, { id, userId, version });
+      tx.emit(ConversationDeleted, {
+        aggregateId: id,
+        version: version + 1,
+        ...onlyForCaller(tx),
+        data: { conversationId: id, userId },
+      });
+    });
+  }
+}
+
+async function lock(tx: RequestTx, id: string): Promise<{ version: number; conversation: ConversationAnswer }> {
+  const [row] = await tx.query<{ version: number; conversation: ConversationAnswer }>(
+    `SELECT version, ${conversationJson} AS conversation FROM conversations
+     WHERE id = $1 AND user_id = $2 FOR UPDATE`,
+    [id, tx.caller.userId],
+  );
+  if (!row) throw notFound('conversation');
+  return row;
+}
+
+function stateOf(tx: RequestTx, { id, ...state }: ConversationAnswer, version: number) {
+  return { aggregateId: id, version, ...onlyForCaller(tx), data: { conversationId: id, ...state } };
+}

@@ -1,0 +1,9 @@
+import { Schema } from '#common/database/index';
+import { entities } from './entities.js';
+import { CreateConversations1795340000000 } from './migrations/1795340000000-create-conversations.js';
+
+export default new Schema({
+  entities,
+  migrations: [CreateConversations1795340000000],
+  ...(process.env['OWNER_DATABASE_URL'] !== undefined && { url: process.env['OWNER_DATABASE_URL'] }),
+});

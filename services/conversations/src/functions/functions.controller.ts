@@ -1,0 +1,54 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type RequestContext, SignedIn } from '#common/auth/index';
+import { Context } from '#common/http/index';
+import { SortedPageQuery } from '../conventions/sorted-page.js';
+import { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import type { FunctionAnswer } from './function.answer.js';
+import { FunctionsService } from './functions.service.js';
+
+@Controller('v1/functions')
+export class FunctionsController {
+  constructor(private readonly functions: FunctionsService) {}
+
+  @Get()
+  @SignedIn()
+  list(@Context() context: RequestContext, @Query() query: SortedPageQuery): Promise<string> {
+    return this.functions.list(context, query);
+  }
+
+  @Post()
+  @SignedIn({ module: 'functions' })
+  async create(
+    @Context() context: RequestContext,
+    @Body() body: CreateFunction,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<FunctionAnswer> {
+    const created = await this.functions.create(context, body);
+    reply.header('location', `/v1/functions/${created.id}`);
+    return created;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  read(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
+    return this.functions.read(context, id);
+  }
+
+  @Patch(':id')
+  @SignedIn({ module: 'functions' })
+  change(
+    @Context() context: RequestContext,
+    @Param('id') id: string,
+    @Body() body: ChangeFunction,
+  ): Promise<FunctionAnswer> {
+    return this.functions.change(context, id, body);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @SignedIn({ module: 'functions' })
+  remove(@Context() context: RequestContext, @Param('id') id: string): Promise<void> {
+    return this.functions.remove(context, id);
+  }
+}

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { FunctionCreated, FunctionDeleted, FunctionUpdated } from '#common/contracts/conversations/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { onlyForCaller } from '../conventions/audience.js';
+import { type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
+import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
+import { StoredFunction } from './function.entity.js';
+
+@Injectable()
+export class FunctionsService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  async list(context: RequestContext, query: SortedPageQuery): Promise<string> {
+    const { direction, beyond, at, id, rows: limit } = walkOf(query);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT ${functionJson}::text AS item, created_at::text AS cursor_at, id AS cursor_id FROM functions
+        WHERE ${functionOwner} = $1 AND (created_at, id) ${beyond} ($2::timestamptz, $3::uuid)
+        ORDER BY created_at ${direction}, id ${direction} LIMIT $4`,
+      values: [context.userId, at, id, limit],
+    });
+    return pageJson(rows, query.limit);
+  }
+
+  async read(context: RequestContext, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, {
+      text: `SELECT ${functionJson}::text AS item FROM functions WHERE id = $1 AND ${functionOwner} = $2`,
+      values: [id, context.userId],
+    });
+    if (!row) throw notFound('function');
+    return row.item;
+  }
+
+  create(context: RequestContext, body: CreateFunction): Promise<FunctionAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { userId } = tx.caller;
+      const { name, description = null, code, parameters = null } = body;
+      const written = { id: tx.newId(), createdBy: userId, userId, name, description, code, parameters };
+      tx.insert(StoredFunction, { ...written, createdAt: tx.now, updatedAt: tx.now, version: 1 });
+      const created = { ...written, createdAt: tx.now.toISOString(), updatedAt: tx.now.toISOString() };
+      tx.emit(FunctionCreated, stateOf(tx, created, 1));
+      return created;
+    });
+  }
+
+  change(context: RequestContext, id: string, change: ChangeFunction): Promise<FunctionAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version, stored } = await lock(tx, id);
+      if (Object.keys(change).length === 0) return stored;
+      tx.update(StoredFunction, { id, version }, { ...change, updatedAt: tx.now, version: version + 1 });
+      const changed = { ...stored, ...change, updatedAt: tx.now.toISOString() };
+      tx.emit(FunctionUpdated, stateOf(tx, changed, version + 1));
+      return changed;
+    });
+  }
+
+  remove(context: RequestContext, id: string): Promise<void> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version } = await lock(tx, id);
+      tx.remove(StoredFunction, { id, version });
+      tx.emit(FunctionDeleted, {
+        aggregateId: id,
+        version: version + 1,
+        ...onlyForCaller(tx),
+        data: { functionId: id, userId: tx.caller.userId },
+      });
+    });
+  }
+}
+
+/** Finds the caller's function and holds it until the transaction ends. */
+async function lock(tx: RequestTx, id: string): Promise<{ version: number; stored: FunctionAnswer }> {
+  const [row] = await tx.query<{ version: number; stored: FunctionAnswer }>(
+    `SELECT version, ${functionJson} AS stored FROM functions
+     WHERE id = $1 AND ${functionOwner} = $2 FOR UPDATE`,
+    [id, tx.caller.userId],
+  );
+  if (!row) throw notFound('function');
+  return row;
+}
+
+function stateOf(tx: RequestTx, stored: FunctionAnswer, version: number) {
+  const { id, userId, name, description, createdAt, updatedAt } = stored;
+  const data = { functionId: id, userId, name, description, createdAt, updatedAt };
+  return { aggregateId: id, version, ...onlyForCaller(tx), data };
+}

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { MessageCreated } from '#common/contracts/conversations/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { onlyForCaller } from '../conventions/audience.js';
+import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
+import type { ChangeMessage, CreateMessage } from './dto/message-body.js';
+import { type MessageAnswer, messageJson } from './message.answer.js';
+import { ChatMessage } from './message.entity.js';
+
+@Injectable()
+export class MessagesService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  /** One statement tells an empty conversation (a row without an item) from one that does not exist (no row). */
+  async list(context: RequestContext, conversationId: string, query: SortedPageQuery): Promise<string> {
+    const { direction, beyond, at, id, rows: limit } = walkOf(query);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT page.item, page.at::text AS cursor_at, page.id AS cursor_id
+        FROM conversations AS c LEFT JOIN LATERAL (
+          SELECT ${messageJson}::text AS item, ${createdAt} AS at, m.id
+          FROM chat_messages AS m
+          WHERE m.conversation_id = c.id AND m.user_id = $2 AND (${createdAt}, m.id) ${beyond} ($3::timestamptz, $4::uuid)
+          ORDER BY ${createdAt} ${direction}, m.id ${direction} LIMIT $5
+        ) AS page ON true
+        WHERE c.id = $1 AND c.user_id = $2 ORDER BY page.at ${direction}, page.id ${direction}`,
+      values: [conversationId, context.userId, at, id, limit],
+    });
+    if (rows.length === 0) throw notFound('conversation');
+    return pageJson(rows[0]!.item === null ? [] : rows, query.limit);
+  }
+
+  async read(context: RequestContext, conversationId: string, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, {
+      text: `SELECT ${messageJson}::text AS item FROM chat_messages AS m
+        WHERE m.id = $1 AND m.conversation_id = $2 AND m.user_id = $3`,
+      values: [id, conversationId, context.userId],
+    });
+    if (!row) throw notFound('message');
+    return row.item;
+  }
+
+  /** Moves the conversation's `updatedAt`, and so lets the messages of one conversation in one after the other. */
+  create(context: RequestContext, conversationId: string, body: CreateMessage): Promise<MessageAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const [touched] = await tx.query(
+        `UPDATE conversations SET updated_at = greatest(updated_at, $3) WHERE id = $1 AND user_id = $2 RETURNING id`,
+        [conversationId, tx.caller.userId, tx.now],
+      );
+      if (!touched) throw notFound('conversation');
+      const id = tx.newId();
+      const { messageContent } = body;
+      const role = body.role ?? 'user';
+      const written = { id, conversationId, messageContent, role, createdAt: tx.now, updatedAt: tx.now, version: 1 };
+      tx.insert(ChatMessage, written);
+      const now = tx.now.toISOString();
+      const { userId } = tx.caller;
+      tx.emit(MessageCreated, {
+        aggregateId: id,
+        version: 1,
+        ...onlyForCaller(tx),
+        data: { messageId: id, conversationId, userId, role, createdAt: now },
+      });
+      return { id, conversationId, messageContent, role, createdAt: now, updatedAt: now };
+    });
+  }
+
+  change(context: RequestContext, conversationId: string, id: string, body: ChangeMessage): Promise<MessageAnswer> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version, message } = await lock(tx, conversationId, id);
+      if (Object.keys(body).length === 0) return message;
+      const { messageContent = message.messageContent, role = message.role } = body;
+      const change = { messageContent, role: role ?? 'user' };
+      const { userId } = tx.caller;
+      const written = { ...change, updatedAt: tx.now, version: version + 1 };
+      tx.update(ChatMessage, { id, conversationId, userId, version }, written);
+      return { ...message, ...change, updatedAt: tx.now.toISOString() };
+    });
+  }
+
+  remove(context: RequestContext, conversationId: string, id: string): Promise<void> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const { version } = await lock(tx, conversationId, id);
+      tx.remove(ChatMessage, { id, conversationId, userId: tx.caller.userId, version });
+    });
+  }
+}
+
+async function lock(
+  tx: RequestTx,
+  conversationId: string,
+  id: string,
+): Promise<{ version: number; message: MessageAnswer }> {
+  const [row] = await tx.query<{ version: number; message: MessageAnswer }>(
+    `SELECT m.version, ${messageJson} AS message FROM chat_messages AS m
+     WHERE m.id = $1 AND m.conversation_id = $2 AND m.user_id = $3 FOR UPDATE`,
+    [id, conversationId, tx.caller.userId],
+  );
+  if (!row) throw notFound('message');
+  return row;
+}

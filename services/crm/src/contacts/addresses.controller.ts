@@ -1,0 +1,68 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
+import { Context, PageQuery } from '#common/http/index';
+import type { AddressView } from '../customers/customer.view.js';
+import { addresses } from './contact-kinds.js';
+import { ContactsService } from './contacts.service.js';
+import { AddressChange, AddressInput } from './dto/addresses.dto.js';
+
+@Controller('v1/customers/:customerId/addresses')
+export class AddressesController {
+  constructor(private readonly contacts: ContactsService) {}
+
+  @Get()
+  @SignedIn()
+  list(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Query() page: PageQuery,
+  ): Promise<string> {
+    return this.contacts.list(context, addresses, customerId, page);
+  }
+
+  @Post()
+  @Allow('member', { module: 'crm' })
+  async create(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Body() input: AddressInput,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AddressView> {
+    const address = await this.contacts.createAddress(context, customerId, input);
+    reply.header('location', `/v1/customers/${customerId}/addresses/${address.id}`);
+    return address;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  one(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<string> {
+    return this.contacts.one(context, addresses, customerId, id);
+  }
+
+  @Patch(':id')
+  @Allow('member', { module: 'crm' })
+  change(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+    @Body() change: AddressChange,
+  ): Promise<AddressView> {
+    return this.contacts.change(context, addresses, customerId, id, change);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Allow('member', { module: 'crm' })
+  remove(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<void> {
+    return this.contacts.remove(context, addresses, customerId, id);
+  }
+}

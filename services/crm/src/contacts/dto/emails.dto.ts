@@ -1,0 +1,24 @@
+import { IsBoolean, IsEmail } from 'class-validator';
+import { Optional, Text } from '../../fields.js';
+
+export class EmailInput {
+  @Text(320)
+  @IsEmail()
+  email!: string;
+
+  /** By default true for the first one. True takes the flag from the one that had it. */
+  @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}
+
+export class EmailChange {
+  @Optional()
+  @Text(320)
+  @IsEmail()
+  email?: string;
+
+  @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}

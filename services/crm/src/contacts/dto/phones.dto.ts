@@ -1,0 +1,32 @@
+import { IsBoolean } from 'class-validator';
+import { Nullable, Optional, Text } from '../../fields.js';
+
+export class PhoneInput {
+  /** Kept as typed; must be a number with its country code unless the service has a default country. */
+  @Text(50)
+  phone!: string;
+
+  /** Such as `mobile` or `work`. */
+  @Nullable()
+  @Text(50)
+  type?: string | null;
+
+  /** By default true for the first one. True takes the flag from the one that had it. */
+  @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}
+
+export class PhoneChange {
+  @Optional()
+  @Text(50)
+  phone?: string;
+
+  @Nullable()
+  @Text(50)
+  type?: string | null;
+
+  @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}

@@ -1,0 +1,68 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
+import { Context, PageQuery } from '#common/http/index';
+import type { EmailView } from '../customers/customer.view.js';
+import { emails } from './contact-kinds.js';
+import { ContactsService } from './contacts.service.js';
+import { EmailChange, EmailInput } from './dto/emails.dto.js';
+
+@Controller('v1/customers/:customerId/emails')
+export class EmailsController {
+  constructor(private readonly contacts: ContactsService) {}
+
+  @Get()
+  @SignedIn()
+  list(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Query() page: PageQuery,
+  ): Promise<string> {
+    return this.contacts.list(context, emails, customerId, page);
+  }
+
+  @Post()
+  @Allow('member', { module: 'crm' })
+  async create(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Body() input: EmailInput,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EmailView> {
+    const email = await this.contacts.createEmail(context, customerId, input);
+    reply.header('location', `/v1/customers/${customerId}/emails/${email.id}`);
+    return email;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  one(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<string> {
+    return this.contacts.one(context, emails, customerId, id);
+  }
+
+  @Patch(':id')
+  @Allow('member', { module: 'crm' })
+  change(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+    @Body() change: EmailChange,
+  ): Promise<EmailView> {
+    return this.contacts.change(context, emails, customerId, id, change);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Allow('member', { module: 'crm' })
+  remove(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<void> {
+    return this.contacts.remove(context, emails, customerId, id);
+  }
+}

@@ -1,0 +1,68 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
+import { Context, PageQuery } from '#common/http/index';
+import type { PhoneView } from '../customers/customer.view.js';
+import { phones } from './contact-kinds.js';
+import { ContactsService } from './contacts.service.js';
+import { PhoneChange, PhoneInput } from './dto/phones.dto.js';
+
+@Controller('v1/customers/:customerId/phones')
+export class PhonesController {
+  constructor(private readonly contacts: ContactsService) {}
+
+  @Get()
+  @SignedIn()
+  list(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Query() page: PageQuery,
+  ): Promise<string> {
+    return this.contacts.list(context, phones, customerId, page);
+  }
+
+  @Post()
+  @Allow('member', { module: 'crm' })
+  async create(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Body() input: PhoneInput,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<PhoneView> {
+    const phone = await this.contacts.createPhone(context, customerId, input);
+    reply.header('location', `/v1/customers/${customerId}/phones/${phone.id}`);
+    return phone;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  one(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<string> {
+    return this.contacts.one(context, phones, customerId, id);
+  }
+
+  @Patch(':id')
+  @Allow('member', { module: 'crm' })
+  change(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+    @Body() change: PhoneChange,
+  ): Promise<PhoneView> {
+    return this.contacts.changePhone(context, customerId, id, change);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Allow('member', { module: 'crm' })
+  remove(
+    @Context() context: RequestContext,
+    @Param('customerId') customerId: string,
+    @Param('id') id: string,
+  ): Promise<void> {
+    return this.contacts.remove(context, phones, customerId, id);
+  }
+}

@@ -1,0 +1,54 @@
+import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID } from 'class-validator';
+import { AddressInput } from '../../contacts/dto/addresses.dto.js';
+import { EmailInput } from '../../contacts/dto/emails.dto.js';
+import { PhoneInput } from '../../contacts/dto/phones.dto.js';
+import { ListOf, Optional, Text } from '../../fields.js';
+import { childrenLimit } from '../customer.view.js';
+
+export class CustomerInput {
+  @Text(200)
+  firstName!: string;
+
+  @Text(200)
+  lastName!: string;
+
+  /** By default first and last name. */
+  @Optional()
+  @Text(500)
+  name?: string;
+
+  @Optional()
+  @ListOf(() => EmailInput, childrenLimit)
+  emails?: EmailInput[];
+
+  @Optional()
+  @ListOf(() => PhoneInput, childrenLimit)
+  phones?: PhoneInput[];
+
+  @Optional()
+  @ListOf(() => AddressInput, childrenLimit)
+  addresses?: AddressInput[];
+
+  /** By default the caller's own; others only for platform admins. */
+  @Optional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(childrenLimit)
+  @ArrayUnique()
+  @IsUUID(undefined, { each: true })
+  organizationIds?: string[];
+}
+
+export class CustomerChange {
+  @Optional()
+  @Text(200)
+  firstName?: string;
+
+  @Optional()
+  @Text(200)
+  lastName?: string;
+
+  @Optional()
+  @Text(500)
+  name?: string;
+}

@@ -1,0 +1,9 @@
+import { Schema } from '#common/database/index';
+import { entities } from './entities.js';
+import { Customers1764000000000 } from './migrations/1764000000000-customers.js';
+
+export default new Schema({
+  entities,
+  migrations: [Customers1764000000000],
+  url: process.env['OWNER_DATABASE_URL'],
+});

@@ -1,0 +1,62 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { isUUID } from 'class-validator';
+import type { AccessAnswer } from '#common/auth/index';
+import { SystemUnitOfWork } from '#common/database/index';
+import { Broker } from '#common/events/index';
+import { invalid } from '#common/http/index';
+
+interface OrganizationAnswer {
+  readonly organization: {
+    readonly organizationId: string;
+    readonly name: string;
+    readonly isOperator: boolean;
+    readonly epoch: number;
+    readonly version: number;
+  } | null;
+}
+
+const accessText = `
+  SELECT
+    (SELECT json_build_object('userId', u.id, 'email', u.email, 'emailConfirmed', u.email_confirmed_at IS NOT NULL,
+        'deleted', false, 'epoch', h.epoch, 'version', u.version) FROM users AS u WHERE u.id = $1) AS "user",
+    (SELECT json_build_object('profileId', p.id, 'organizationId', p.organization_id, 'userId', p.user_id, 'role', p.role,
+        'changedAt', app.iso(coalesce(p.updated_at, 'epoch')), 'deleted', false, 'epoch', h.epoch, 'version', p.version)
+      FROM user_profile AS p WHERE p.user_id = $1) AS profile
+  FROM events.head AS h`;
+
+const organizationText = `
+  SELECT (SELECT json_build_object('organizationId', o.id, 'name', o.name, 'isOperator', o.is_operator,
+      'epoch', h.epoch, 'version', o.version) FROM organizations AS o WHERE o.id = $1) AS organization
+  FROM events.head AS h`;
+
+/** Answers services that ask about something whose event may still be on its way to them. */
+@Injectable()
+export class OwnerAnswers implements OnModuleInit {
+  constructor(
+    private readonly broker: Broker,
+    private readonly system: SystemUnitOfWork,
+  ) {}
+
+  onModuleInit(): void {
+    this.broker.answer('identity.ask.access', (question) => this.access(question));
+    this.broker.answer('identity.ask.organization', (question) => this.organization(question));
+  }
+
+  private async access(question: unknown): Promise<AccessAnswer> {
+    const values = [uuidOf(question, 'userId')];
+    const [answer] = await this.system.read<Record<string, never>>({ text: accessText, values });
+    return answer as unknown as AccessAnswer;
+  }
+
+  private async organization(question: unknown): Promise<OrganizationAnswer> {
+    const values = [uuidOf(question, 'organizationId')];
+    const [answer] = await this.system.read<Record<string, never>>({ text: organizationText, values });
+    return answer as unknown as OrganizationAnswer;
+  }
+}
+
+function uuidOf(question: unknown, name: string): string {
+  const value = (question as Record<string, unknown> | null)?.[name];
+  if (!isUUID(value)) throw invalid(`/${name}`, `${name} must be a UUID`);
+  return value as string;
+}

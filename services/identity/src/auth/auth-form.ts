@@ -1,0 +1,57 @@
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '#common/http/index';
+
+/** A problem's code → status and code by which Supabase Auth tells the same. */
+const translated: Readonly<Record<string, readonly [number, string]>> = {
+  unauthorized: [401, 'no_authorization'],
+  invalid_token: [403, 'bad_jwt'],
+  token_expired: [403, 'bad_jwt'],
+  session_revoked: [403, 'session_not_found'],
+  internal_error: [500, 'unexpected_failure'],
+};
+
+interface ProblemBody {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+}
+
+/** Bodies of errors in Supabase Auth's form. */
+function authForm({ status, code, detail, errors }: ProblemBody): { code: number; error_code: string; msg: string } {
+  const [httpStatus, errorCode] = translated[code] ?? [status, code];
+  const isWeakPassword = errorCode === 'weak_password';
+  return {
+    code: httpStatus,
+    error_code: errorCode,
+    msg: errors && !isWeakPassword ? errors.map((error) => error.detail).join('; ') : detail,
+    ...(isWeakPassword && { weak_password: { reasons: errors?.map((error) => error.detail) ?? [] } }),
+  };
+}
+
+/**
+ * On `/auth/v1` no problem documents are answered, whoever raised the error: each is rewritten where all of them pass.
+ */
+export function useAuthForm(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    const isProblem = String(reply.getHeader('content-type')).startsWith('application/problem+json');
+    if (!isProblem || !request.url.startsWith('/auth/v1/')) return done(null, payload);
+    const body = authForm(JSON.parse(String(payload)) as ProblemBody);
+    if (body.code !== 401) reply.removeHeader('www-authenticate');
+    reply.status(body.code).header('content-type', 'application/json; charset=utf-8');
+    done(null, JSON.stringify(body));
+  });
+}
+
+export const invalidCredentials = (): Problem => new Problem(400, 'invalid_credentials', 'Invalid login credentials');
+
+export const emailNotConfirmed = (): Problem => new Problem(400, 'email_not_confirmed', 'Email not confirmed');
+
+export const userAlreadyExists = (): Problem => new Problem(422, 'user_already_exists', 'User already registered');
+
+export const weakPassword = (detail: string, reason: 'length'): Problem =>
+  new Problem(422, 'weak_password', detail, { errors: [{ pointer: '/password', detail: reason }] });
+
+export const authValidationFailed = (detail: string): Problem => new Problem(400, 'validation_failed', detail);
+
+export const unsupportedGrantType = (): Problem => new Problem(400, 'invalid_credentials', 'unsupported_grant_type');

@@ -1,0 +1,56 @@
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { Public } from '#common/auth/index';
+import { RequestTrace } from '#common/http/index';
+import type { Trace } from '#common/observability/index';
+import { IdentityConfig } from '../identity.config.js';
+import { unsupportedGrantType } from './auth-form.js';
+import { RefreshBody, SignInBody, SignUpBody } from './dto/bodies.js';
+import { readBody } from './dto/read-body.js';
+import { SignInService } from './sign-in.service.js';
+
+/** Supabase Auth's routes for those who are not signed in yet. */
+@Controller('auth/v1')
+export class AuthController {
+  constructor(
+    private readonly signIn: SignInService,
+    private readonly config: IdentityConfig,
+  ) {}
+
+  @Post('signup')
+  @Public()
+  @HttpCode(200)
+  signUp(@RequestTrace() trace: Trace, @Body() body: unknown) {
+    return this.signIn.signUp(trace, readBody(SignUpBody, body));
+  }
+
+  @Post('token')
+  @Public()
+  @HttpCode(200)
+  token(@RequestTrace() trace: Trace, @Query('grant_type') grantType: unknown, @Body() body: unknown) {
+    if (grantType === 'password') return this.signIn.signIn(trace, readBody(SignInBody, body));
+    if (grantType === 'refresh_token') {
+      return this.signIn.refresh(trace, readBody(RefreshBody, body).refresh_token);
+    }
+    throw unsupportedGrantType();
+  }
+
+  @Get('settings')
+  @Public()
+  settings() {
+    const autoconfirm = this.config.AUTH_AUTOCONFIRM;
+    return {
+      external: { email: true, phone: false, anonymous_users: false },
+      disable_signup: false,
+      mailer_autoconfirm: autoconfirm,
+      phone_autoconfirm: false,
+      sms_provider: '',
+      saml_enabled: false,
+    };
+  }
+
+  @Get('health')
+  @Public()
+  health() {
+    return { name: 'Clarity', version: '1', description: 'Clarity speaks the API of Supabase Auth' };
+  }
+}

@@ -1,0 +1,59 @@
+import { IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { EmailAddress } from '../../users/email-address.js';
+import { BoundedJson } from '../../users/bounded-json.js';
+import { passwordLength } from '../passwords.js';
+
+/** Bytes and levels of `user_metadata`, which travels in every access token. */
+export const metadataBounds = { bytes: 4_096, depth: 5 } as const;
+
+const Password = (): PropertyDecorator => (target, property) => {
+  IsString({ message: 'A valid password is required' })(target, property);
+  MaxLength(passwordLength.max, { message: `Password cannot be longer than ${passwordLength.max} characters` })(
+    target,
+    property,
+  );
+};
+
+const Metadata = (): PropertyDecorator => (target, property) => {
+  IsOptional()(target, property);
+  IsObject({ message: 'data must be an object' })(target, property);
+  BoundedJson(metadataBounds)(target, property);
+};
+
+export class SignUpBody {
+  @EmailAddress()
+  email!: string;
+
+  @Password()
+  password!: string;
+
+  @Metadata()
+  data?: Record<string, unknown>;
+}
+
+export class SignInBody {
+  @EmailAddress()
+  email!: string;
+
+  @Password()
+  password!: string;
+}
+
+export class RefreshBody {
+  @IsString({ message: 'refresh_token is required' })
+  @MaxLength(200)
+  refresh_token!: string;
+}
+
+export class UpdateUserBody {
+  @IsOptional()
+  @EmailAddress()
+  email?: string;
+
+  @IsOptional()
+  @Password()
+  password?: string;
+
+  @Metadata()
+  data?: Record<string, unknown>;
+}

@@ -1,0 +1,48 @@
+import type { ServiceDefinition } from '#common/bootstrap/index';
+import { loadConfig } from '#common/config/index';
+import { notFound } from '#common/http/index';
+import { AnswersModule } from './answers/answers.module.js';
+import { userAlreadyExists } from './auth/auth-form.js';
+import { AuthModule } from './auth/auth.module.js';
+import { publicKeysOf } from './auth/public-keys.js';
+import { entities } from './database/entities.js';
+import { IdentityConfig } from './identity.config.js';
+import { InvitationsModule } from './invitations/invitations.module.js';
+import { LlmApiKeysModule } from './llm-api-keys/llm-api-keys.module.js';
+import { OperatorModule } from './operator/operator.module.js';
+import { alreadyMember } from './organizations/organization.errors.js';
+import { OrganizationsModule } from './organizations/organizations.module.js';
+import { PreferencesModule } from './preferences/preferences.module.js';
+import { alreadyInvited } from './profiles/profile.errors.js';
+import { ProfilesModule } from './profiles/profiles.module.js';
+import { accountErased } from './users/user.errors.js';
+import { UsersModule } from './users/users.module.js';
+
+/** Accounts, sessions, organizations and who belongs to them. */
+export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinition<IdentityConfig> => ({
+  name: 'identity',
+  config: loadConfig(IdentityConfig, environment),
+  configType: IdentityConfig,
+  entities,
+  constraints: {
+    users_email_key: userAlreadyExists,
+    user_profile_user_id_key: alreadyMember,
+    user_profile_organization_email_key: alreadyInvited,
+    user_profile_organization_id_fkey: () => notFound('organization'),
+    user_profile_user_id_fkey: accountErased,
+    user_preferences_user_id_fkey: accountErased,
+    llm_api_keys_user_id_fkey: accountErased,
+  },
+  imports: [
+    AuthModule,
+    AnswersModule,
+    InvitationsModule,
+    LlmApiKeysModule,
+    OperatorModule,
+    OrganizationsModule,
+    PreferencesModule,
+    ProfilesModule,
+    UsersModule,
+  ],
+  keys: publicKeysOf,
+});

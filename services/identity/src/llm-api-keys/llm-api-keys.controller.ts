@@ -1,0 +1,49 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type RequestContext, SignedIn } from '#common/auth/index';
+import { Context } from '#common/http/index';
+import { NewestFirstQuery } from '../database/page-statement.js';
+import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import { LlmApiKeysService } from './llm-api-keys.service.js';
+
+@Controller('v1/me/llm-api-keys')
+export class LlmApiKeysController {
+  constructor(private readonly keys: LlmApiKeysService) {}
+
+  @Get()
+  @SignedIn()
+  list(@Context() context: RequestContext, @Query() query: NewestFirstQuery) {
+    return this.keys.list(context, query);
+  }
+
+  @Post()
+  @SignedIn()
+  async add(
+    @Context() context: RequestContext,
+    @Body() body: AddLlmApiKey,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const key = await this.keys.add(context, body);
+    reply.header('location', `/v1/me/llm-api-keys/${key.id}`);
+    return key;
+  }
+
+  @Get(':id')
+  @SignedIn()
+  read(@Context() context: RequestContext, @Param('id') id: string) {
+    return this.keys.read(context, id);
+  }
+
+  @Patch(':id')
+  @SignedIn()
+  change(@Context() context: RequestContext, @Param('id') id: string, @Body() body: ChangeLlmApiKey) {
+    return this.keys.change(context, id, body);
+  }
+
+  @Delete(':id')
+  @SignedIn()
+  @HttpCode(204)
+  async remove(@Context() context: RequestContext, @Param('id') id: string): Promise<void> {
+    await this.keys.remove(context, id);
+  }
+}

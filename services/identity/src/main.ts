@@ -1,0 +1,4 @@
+import { runService } from '#common/bootstrap/index';
+import { defineIdentity } from './identity.definition.js';
+
+await runService(() => defineIdentity(process.env));

@@ -1,0 +1,72 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
+import { Context } from '#common/http/index';
+import { IdentityConfig } from '../identity.config.js';
+import { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
+import { ProfilesService } from './profiles.service.js';
+
+@Controller('v1/organizations/:organizationId/profiles')
+export class ProfilesController {
+  constructor(
+    private readonly profiles: ProfilesService,
+    private readonly config: IdentityConfig,
+  ) {}
+
+  @Get()
+  @SignedIn()
+  list(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Query() query: ProfilesQuery,
+  ) {
+    return this.profiles.list(context, organizationId, query);
+  }
+
+  /** Where addresses are confirmed at once (the local stack), no mail is sent either: the answer carries the token. */
+  @Post()
+  @Allow('admin')
+  async invite(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Body() body: InviteProfile,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { profile, token } = await this.profiles.invite(context, organizationId, body);
+    reply.header('location', `/v1/organizations/${organizationId}/profiles/${profile.id}`);
+    return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
+  }
+
+  @Get(':profileId')
+  @SignedIn()
+  read(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Param('profileId') profileId: string,
+  ) {
+    return this.profiles.read(context, organizationId, profileId);
+  }
+
+  @Patch(':profileId')
+  @Allow('admin')
+  change(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Param('profileId') profileId: string,
+    @Body() body: ChangeProfile,
+  ) {
+    return this.profiles.change(context, organizationId, profileId, body);
+  }
+
+  /** Everybody may leave. */
+  @Delete(':profileId')
+  @Allow('viewer')
+  @HttpCode(204)
+  async remove(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Param('profileId') profileId: string,
+  ): Promise<void> {
+    await this.profiles.remove(context, organizationId, profileId);
+  }
+}

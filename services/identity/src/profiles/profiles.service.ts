@@ -1,0 +1,158 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext, Role } from '#common/auth/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { pageStatement } from '../database/page-statement.js';
+import { alreadyMember } from '../organizations/organization.errors.js';
+import { writeInvitation } from '../invitations/invitations.js';
+import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
+import { profileAnswer, profileColumns, profileJson } from './profile.columns.js';
+import { Profile } from './profile.entity.js';
+import { alreadyInvited, insufficientRole, lastOwner, operatorOnly } from './profile.errors.js';
+import { tellProfileCreated, tellProfileDeleted, tellProfileUpdated } from './profile.events.js';
+import { keeperRole, mayManage } from './role-rules.js';
+
+/** A profile with what decides on changing it, read while the organization is locked. */
+interface Managed {
+  readonly profile: Profile;
+  readonly isOperator: boolean;
+  readonly callerRole: Role;
+  /** Active profiles beside this one that keep the organization in hands. */
+  readonly otherKeepers: number;
+}
+
+@Injectable()
+export class ProfilesService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
+    const page = pageStatement(
+      {
+        item: profileJson,
+        from: 'user_profile AS p',
+        alias: 'p',
+        where: `p.organization_id = $1 AND ($2::text IS NULL OR p.role = $2) AND ($3::text IS NULL OR p.email = $3)
+          AND ($4::boolean IS NULL OR (p.user_id IS NULL) = $4)`,
+        values: [
+          organizationId,
+          query.role ?? null,
+          query.email ?? null,
+          query.status === undefined ? null : query.status === 'invited',
+        ],
+      },
+      query,
+    );
+    const rows = await this.unitOfWork.read<ListRow>(
+      { ...context, organizationId },
+      {
+        text: `SELECT page.* FROM organizations AS o LEFT JOIN LATERAL (${page.text}) AS page ON true
+          WHERE o.id = $1 AND o.id = app.org()`,
+        values: page.values!,
+      },
+    );
+    if (rows.length === 0) throw notFound('organization');
+    return pageJson(
+      rows.filter((row) => row.item !== null),
+      query.limit,
+    );
+  }
+
+  async read(context: RequestContext, organizationId: string, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<{ item: string }>(
+      { ...context, organizationId },
+      {
+        text: `SELECT ${profileJson}::text AS item FROM user_profile AS p
+          WHERE p.id = $2 AND p.organization_id = $1 AND p.organization_id = app.org()`,
+        values: [organizationId, id],
+      },
+    );
+    if (!row) throw notFound('profile');
+    return row.item;
+  }
+
+  /** Answers the invited profile and the token that accepts it. */
+  invite(context: RequestContext, organizationId: string, { email, role }: InviteProfile) {
+    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const [found] = await tx.query<{ is_operator: boolean; known: boolean; active: boolean }>(
+        `SELECT o.is_operator, p.id IS NOT NULL AS known, p.user_id IS NOT NULL AS active FROM organizations AS o
+         LEFT JOIN user_profile AS p ON p.organization_id = o.id AND p.email = $2 WHERE o.id = $1 AND o.id = app.org()`,
+        [organizationId, email],
+      );
+      if (!found) throw notFound('organization');
+      if (!mayManage(tx.caller.role!, role)) throw insufficientRole();
+      if (role === 'platform_admin' && !found.is_operator) throw operatorOnly();
+      if (found.known) throw found.active ? alreadyMember() : alreadyInvited();
+      const profile: Profile = {
+        id: tx.newId(),
+        organizationId,
+        role,
+        createdAt: tx.now,
+        updatedAt: tx.now,
+        userId: null,
+        email,
+        version: 1,
+      };
+      tx.insert(Profile, profile);
+      const token = writeInvitation(tx, profile);
+      tellProfileCreated(tx, profile);
+      return { profile: profileAnswer(profile), token };
+    });
+  }
+
+  change(context: RequestContext, organizationId: string, id: string, { role }: ChangeProfile) {
+    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const managed = await this.lock(tx, organizationId, id);
+      const { profile, callerRole, isOperator } = managed;
+      if (role === undefined || role === profile.role) return profileAnswer(profile);
+      if (!mayManage(callerRole, profile.role) || !mayManage(callerRole, role)) throw insufficientRole();
+      if (role === 'platform_admin' && !isOperator) throw operatorOnly();
+      assertKept(managed);
+      const changed = { ...profile, role, updatedAt: tx.now, version: profile.version + 1 };
+      const { updatedAt, version } = changed;
+      tx.update(Profile, { id, organizationId, version: profile.version }, { role, updatedAt, version });
+      tellProfileUpdated(tx, changed);
+      return profileAnswer(changed);
+    });
+  }
+
+  /** Removes a member, withdraws an invitation, or lets the caller leave. */
+  remove(context: RequestContext, organizationId: string, id: string): Promise<void> {
+    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const managed = await this.lock(tx, organizationId, id);
+      const { profile, callerRole } = managed;
+      const leaving = profile.userId === tx.caller.userId;
+      if (!leaving && !mayManage(callerRole, profile.role)) throw insufficientRole();
+      assertKept(managed);
+      tx.remove(Profile, { id, organizationId, version: profile.version });
+      tellProfileDeleted(tx, profile);
+    });
+  }
+
+  /** Changes of an organization's profiles take turns, so that no two of them take away its last two owners. */
+  private async lock(tx: RequestTx, organizationId: string, id: string): Promise<Managed> {
+    const [organization] = await tx.query<{ is_operator: boolean }>(
+      `SELECT o.is_operator FROM organizations AS o WHERE o.id = $1 AND o.id = app.org() FOR NO KEY UPDATE`,
+      [organizationId],
+    );
+    if (!organization) throw notFound('organization');
+    const [row] = await tx.query<
+      Profile & { callerRole: Role | null; otherKeepers: number; [column: string]: unknown }
+    >(
+      `SELECT ${profileColumns},
+         (SELECT c.role FROM user_profile AS c WHERE c.user_id = app.usr()) AS "callerRole",
+         (SELECT count(*)::integer FROM user_profile AS k WHERE k.organization_id = $1 AND k.role = $3
+            AND k.user_id IS NOT NULL AND k.id <> $2) AS "otherKeepers"
+       FROM user_profile AS p WHERE p.id = $2 AND p.organization_id = $1`,
+      [organizationId, id, keeperRole(organization.is_operator)],
+    );
+    if (!row) throw notFound('profile');
+    const { callerRole, otherKeepers, ...profile } = row;
+    if (callerRole === null) throw insufficientRole();
+    return { profile, callerRole, otherKeepers, isOperator: organization.is_operator };
+  }
+}
+
+function assertKept({ profile, isOperator, otherKeepers }: Managed): void {
+  const isKeeper = profile.userId !== null && profile.role === keeperRole(isOperator);
+  if (isKeeper && otherKeepers === 0) throw lastOwner();
+}

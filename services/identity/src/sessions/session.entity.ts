@@ -1,0 +1,45 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne } from 'typeorm';
+import { Id } from '../database/columns.js';
+import { User } from '../users/user.entity.js';
+
+/** How a user proved who it is, and when, in seconds since 1970 (claim `amr`). */
+export interface AuthenticationMethod {
+  readonly method: 'password';
+  readonly timestamp: number;
+}
+
+/** One sign-in and all refreshes that follow from it. */
+@Entity('sessions')
+@Index('sessions_user', ['userId'])
+export class Session {
+  @Id('sessions_pkey')
+  id!: string;
+
+  @Column('uuid', { name: 'user_id' })
+  userId!: string;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'sessions_user_id_fkey' })
+  user?: User;
+
+  /** Authenticator assurance level. */
+  @Column('text', { default: 'aal1' })
+  aal!: string;
+
+  @Column('jsonb', { default: () => "'[]'" })
+  amr!: readonly AuthenticationMethod[];
+
+  /** Sealed key from which each refresh token's successor follows. */
+  @Column('text', { name: 'refresh_key' })
+  refreshKey!: string;
+
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column('timestamptz', { name: 'refreshed_at', nullable: true })
+  refreshedAt!: Date | null;
+
+  /** Null while the session lives. */
+  @Column('timestamptz', { name: 'revoked_at', nullable: true })
+  revokedAt!: Date | null;
+}

@@ -1,0 +1,43 @@
+import { Check, Column, Entity, Unique } from 'typeorm';
+import { Id } from '../database/columns.js';
+
+/** An account; takes the place of Supabase's `auth.users`. */
+@Entity('users')
+@Unique('users_email_key', ['email'])
+@Check('users_email_lower', 'email = lower(email)')
+export class User {
+  @Id('users_pkey')
+  id!: string;
+
+  /** Trimmed and in lower case. */
+  @Column('text', { nullable: true })
+  email!: string | null;
+
+  /** Null until the holder of the address has confirmed it. */
+  @Column('timestamptz', { name: 'email_confirmed_at', nullable: true })
+  emailConfirmedAt!: Date | null;
+
+  /** PHC string of Argon2id; null for an account without a password. */
+  @Column('text', { name: 'password_hash', nullable: true })
+  passwordHash!: string | null;
+
+  /** What the operator keeps about the account: how it signs in. */
+  @Column('jsonb', { name: 'app_metadata', default: () => "'{}'" })
+  appMetadata!: object;
+
+  /** What the user keeps about itself; travels in the access token. */
+  @Column('jsonb', { name: 'user_metadata', default: () => "'{}'" })
+  userMetadata!: object;
+
+  @Column('timestamptz', { name: 'last_sign_in_at', nullable: true })
+  lastSignInAt!: Date | null;
+
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column('timestamptz', { name: 'updated_at', default: () => 'now()' })
+  updatedAt!: Date;
+
+  @Column('integer', { default: 1 })
+  version!: number;
+}

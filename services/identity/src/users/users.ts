@@ -1,0 +1,44 @@
+import type { Tx } from '#common/database/index';
+import { UserRegistered } from '#common/contracts/index';
+import { User } from './user.entity.js';
+
+/** A user without the password's hash. */
+export type Account = Omit<User, 'passwordHash'>;
+
+/** The select list that turns a row of `users` (alias `u`) into an `Account`. */
+export const userColumns = `u.id, u.email, u.email_confirmed_at AS "emailConfirmedAt", u.app_metadata AS "appMetadata",
+  u.user_metadata AS "userMetadata", u.last_sign_in_at AS "lastSignInAt", u.created_at AS "createdAt",
+  u.updated_at AS "updatedAt", u.version`;
+
+export interface NewUser {
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly userMetadata?: object;
+  /** Whether the address counts as confirmed. */
+  readonly confirmed: boolean;
+  /** Whether the account is made by somebody who thereby signs in. */
+  readonly signsIn: boolean;
+}
+
+/** Makes an account that signs in by address and password, and tells of it. */
+export function registerUser(tx: Tx, account: NewUser): Account {
+  const user: Account = {
+    id: tx.newId(),
+    email: account.email,
+    emailConfirmedAt: account.confirmed ? tx.now : null,
+    appMetadata: { provider: 'email', providers: ['email'] },
+    userMetadata: account.userMetadata ?? {},
+    lastSignInAt: account.signsIn ? tx.now : null,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+    version: 1,
+  };
+  tx.insert(User, { ...user, passwordHash: account.passwordHash });
+  tx.emit(UserRegistered, {
+    aggregateId: user.id,
+    version: user.version,
+    data: { userId: user.id, email: user.email, emailConfirmed: account.confirmed },
+    audience: { users: [user.id] },
+  });
+  return user;
+}

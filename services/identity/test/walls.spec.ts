@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { eventually, type HttpClient, TestStack } from '#common/testing/index';
+import {
+  adminEmail,
+  join,
+  type Member,
+  newEmail,
+  owner,
+  type Person,
+  personOf,
+  signIn,
+  startIdentity,
+} from './identity.js';
+
+let stack: TestStack;
+let http: HttpClient;
+let ada: Member;
+let bob: Member;
+let admin: Person;
+let client: pg.Client;
+
+const tables = ['organizations', 'users', 'user_profile', 'user_preferences', 'llm_api_keys', 'sessions'] as const;
+
+beforeAll(async () => {
+  stack = await TestStack.start();
+  ({ http } = await startIdentity(stack));
+  admin = await eventually(async () => personOf(http, await signIn(http, adminEmail)));
+  [ada, bob] = await Promise.all([owner(http, 'Ada’s'), owner(http, 'Bob’s')]);
+  for (const one of [ada, bob]) {
+    await join(http, one, 'member');
+    await one.http.put('/v1/me/preferences/theme', { preferenceValue: one.email });
+    await one.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-12345678' });
+    await one.http.post(`/v1/organizations/${one.organizationId}/profiles`, { email: newEmail(), role: 'viewer' });
+  }
+  client = new pg.Client({ connectionString: (await stack.database('identity')).app });
+  await client.connect();
+});
+
+afterAll(async () => {
+  await client?.end();
+  await stack.stop();
+});
+
+interface Tenant {
+  readonly user?: string;
+  readonly organization?: string;
+  readonly admin?: boolean;
+}
+
+/** Runs SQL as the requests' role, as if the service's own wall were gone. */
+async function as<T extends pg.QueryResultRow>(
+  { user, organization, admin: isAdmin }: Tenant,
+  text: string,
+  values: unknown[] = [],
+) {
+  await client.query('BEGIN');
+  try {
+    await client.query(
+      `SELECT set_config('app.user_id', $1, true), set_config('app.organization_id', $2, true), set_config('app.is_admin', $3, true)`,
+      [user ?? '', organization ?? '', isAdmin ? 'on' : 'off'],
+    );
+    return await client.query<T>(text, values);
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+describe('the second wall alone', () => {
+  it('shows nothing to a transaction without a tenant', async () => {
+    for (const table of tables) expect((await as({}, `SELECT 1 FROM ${table}`)).rows).toEqual([]);
+    for (const table of ['invitations', 'signing_keys', 'refresh_tokens', 'events.log']) {
+      await expect(as({}, `SELECT * FROM ${table}`)).rejects.toThrow('permission denied');
+    }
+  });
+
+  it('shows a member the own organization and the own rows', async () => {
+    const tenant = { user: ada.id, organization: ada.organizationId };
+    const ids = async (table: string, column: string): Promise<unknown[]> => [
+      ...new Set((await as(tenant, `SELECT ${column} AS id FROM ${table}`)).rows.map((row) => row['id'])),
+    ];
+    expect(await ids('organizations', 'id')).toEqual([ada.organizationId]);
+    expect(await ids('user_profile', 'organization_id')).toEqual([ada.organizationId]);
+    expect(await ids('users', 'id')).toEqual([ada.id]);
+    for (const table of ['user_preferences', 'llm_api_keys', 'sessions', 'refresh_tokens']) {
+      expect(await ids(table, 'user_id')).toEqual([ada.id]);
+    }
+    expect((await as(tenant, 'SELECT 1 FROM user_profile')).rows).toHaveLength(3);
+  });
+
+  it('changes and deletes nothing of others', async () => {
+    const tenant = { user: ada.id, organization: ada.organizationId };
+    const changed = [
+      await as(tenant, `UPDATE organizations SET name = 'x' WHERE id = $1`, [bob.organizationId]),
+      await as(tenant, `DELETE FROM organizations WHERE id = $1`, [bob.organizationId]),
+      await as(tenant, `UPDATE user_profile SET role = 'viewer' WHERE organization_id = $1`, [bob.organizationId]),
+      await as(tenant, `DELETE FROM user_profile WHERE organization_id = $1`, [bob.organizationId]),
+      await as(tenant, `UPDATE users SET password_hash = 'x' WHERE id = $1`, [bob.id]),
+      await as(tenant, `DELETE FROM users WHERE id = $1`, [bob.id]),
+      await as(tenant, `UPDATE sessions SET revoked_at = now() WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `DELETE FROM refresh_tokens WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `UPDATE user_preferences SET preference_value = '1' WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `DELETE FROM llm_api_keys WHERE user_id = $1`, [bob.id]),
+    ];
+    expect(changed.map(({ rowCount }) => rowCount)).toEqual(changed.map(() => 0));
+  });
+
+  it.each<[string, () => Tenant, string, () => unknown[]]>([
+    [
+      'a user into another organization',
+      () => ({ user: ada.id }),
+      `INSERT INTO user_profile (organization_id, user_id, role) VALUES ($1, $2, 'owner')`,
+      () => [bob.organizationId, ada.id],
+    ],
+    [
+      'an invitation into another organization',
+      () => ({ user: ada.id, organization: ada.organizationId }),
+      `INSERT INTO user_profile (organization_id, role) VALUES ($1, 'owner')`,
+      () => [bob.organizationId],
+    ],
+    [
+      'a platform admin, by an owner',
+      () => ({ user: ada.id, organization: ada.organizationId }),
+      `INSERT INTO user_profile (organization_id, role) VALUES ($1, 'platform_admin')`,
+      () => [ada.organizationId],
+    ],
+    [
+      'a platform admin into an organization that is not the operator’s',
+      () => ({ user: admin.id, organization: ada.organizationId, admin: true }),
+      `INSERT INTO user_profile (organization_id, role) VALUES ($1, 'platform_admin')`,
+      () => [ada.organizationId],
+    ],
+    [
+      'an organization, by a member',
+      () => ({ user: ada.id, organization: ada.organizationId }),
+      `INSERT INTO organizations (name) VALUES ($1)`,
+      () => ['Mine'],
+    ],
+    [
+      'a second operator',
+      () => ({ user: admin.id, admin: true }),
+      `INSERT INTO organizations (name, is_operator) VALUES ($1, true)`,
+      () => ['Mine'],
+    ],
+    [
+      'a preference of another',
+      () => ({ user: ada.id }),
+      `INSERT INTO user_preferences (user_id, preference_key) VALUES ($1, 'x')`,
+      () => [bob.id],
+    ],
+    [
+      'a key of another',
+      () => ({ user: ada.id }),
+      `INSERT INTO llm_api_keys (user_id, provider, api_key) VALUES ($1, 'x', 'y')`,
+      () => [bob.id],
+    ],
+  ])('does not let in %s', async (_, tenant, text, values) => {
+    await expect(as(tenant(), text, values())).rejects.toThrow('row-level security');
+  });
+
+  it('lets nobody promote to platform admin, move a profile, or mark the operator', async () => {
+    const tenant = { user: ada.id, organization: ada.organizationId };
+    await expect(as(tenant, `UPDATE user_profile SET role = 'platform_admin'`)).rejects.toThrow('row-level security');
+    for (const text of [
+      `UPDATE user_profile SET organization_id = '${bob.organizationId}'`,
+      `UPDATE user_profile SET user_id = '${ada.id}' WHERE user_id IS NULL`,
+      `UPDATE organizations SET is_operator = true`,
+      `UPDATE users SET email_confirmed_at = now()`,
+      `SELECT password_hash FROM users`,
+      `SELECT refresh_key FROM sessions`,
+    ]) {
+      await expect(as(tenant, text)).rejects.toThrow('permission denied');
+    }
+  });
+});
+
+describe('what identity tells other services that ask', () => {
+  const ask = async (subject: string, question: object): Promise<Record<string, unknown>> => {
+    const licensing = await stack.connect('licensing');
+    return (await licensing.request(subject, JSON.stringify(question), { timeout: 2_000 })).json();
+  };
+
+  it('is the user and the profile as they are now', async () => {
+    const member = await join(http, ada, 'member');
+    const user = { userId: member.id, email: member.email, emailConfirmed: true, deleted: false, epoch: 1, version: 1 };
+    const profile = {
+      profileId: member.profileId,
+      organizationId: ada.organizationId,
+      userId: member.id,
+      role: 'member',
+      changedAt: expect.any(String),
+      deleted: false,
+      epoch: 1,
+      version: 2,
+    };
+    expect(await ask('identity.ask.access', { userId: member.id })).toEqual({ value: { user, profile } });
+    await member.http.delete('/v1/me');
+    expect(await ask('identity.ask.access', { userId: member.id })).toEqual({ value: { user: null, profile: null } });
+  });
+
+  it('is the organization, or that there is none', async () => {
+    const { organizationId } = ada;
+    expect(await ask('identity.ask.organization', { organizationId })).toEqual({
+      value: { organization: { organizationId, name: 'Ada’s', isOperator: false, epoch: 1, version: 1 } },
+    });
+    const unknown = { organizationId: randomUUID() };
+    expect(await ask('identity.ask.organization', unknown)).toEqual({ value: { organization: null } });
+    expect(await ask('identity.ask.access', { userId: 'x' })).toMatchObject({ problem: { status: 400 } });
+  });
+});

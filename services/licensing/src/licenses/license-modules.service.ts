@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { LicenseModuleAdded, LicenseModuleRemoved } from '#common/contracts/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson, referenceNotFound } from '#common/http/index';
+import { type CreatedPageQuery, keyset } from '../database/keyset.js';
+import { LicenseModule } from './license-module.entity.js';
+import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
+import { licenseIsRevoked } from './license.errors.js';
+
+const grantJson = `json_build_object('id', g.id, 'licenseId', g.license_id, 'moduleId', g.module_id, 'code', m.code,
+  'name', m.name, 'createdAt', app.iso(g.created_at))::text`;
+const grants = `license_modules AS g JOIN modules AS m ON m.id = g.module_id`;
+
+export interface Granted {
+  /** False when the license granted the module already. */
+  readonly created: boolean;
+  readonly item: string;
+}
+
+/** The modules that a license grants. */
+@Injectable()
+export class LicenseModulesService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  async list(context: RequestContext, licenseId: string, query: CreatedPageQuery): Promise<string> {
+    const { place, order, after, values } = keyset('g', query);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT page.* FROM licenses AS l LEFT JOIN LATERAL (
+          SELECT ${grantJson} AS item, (${place})::text AS cursor_at, g.id AS cursor_id
+          FROM ${grants} WHERE g.license_id = l.id AND ${after} ORDER BY ${order} LIMIT $3
+        ) AS page ON true WHERE l.id = $4 AND (l.organization_id = app.org() OR app.is_admin())`,
+      values: [...values, query.limit + 1, licenseId],
+    });
+    if (rows.length === 0) throw notFound('license');
+    return pageJson(rows[0]!.item === null ? [] : rows, query.limit);
+  }
+
+  grant(context: RequestContext, licenseId: string, moduleId: string): Promise<Granted> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const license = await lockLicense(tx, licenseId);
+      if (license.revokedAt) throw licenseIsRevoked();
+      const [module] = await tx.query<{ code: string }>(`SELECT code FROM modules WHERE id = $1`, [moduleId]);
+      if (!module) throw referenceNotFound('module');
+      const created = !license.modules.includes(module.code);
+      if (created) {
+        tx.insert(LicenseModule, { id: tx.newId(), licenseId, moduleId, createdAt: tx.now });
+        const modules = [...license.modules, module.code].sort();
+        const changed = { ...changeLicense(tx, license, {}), modules };
+        tellLicense(tx, LicenseModuleAdded, changed, { ...stateOf(changed), module: module.code });
+      }
+      return { created, item: await this.answer(tx, licenseId, moduleId) };
+    });
+  }
+
+  /** Raises 404 when the license does not grant the module. */
+  withdraw(context: RequestContext, licenseId: string, moduleId: string): Promise<void> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const license = await lockLicense(tx, licenseId);
+      const [granted] = await tx.query<{ code: string }>(
+        `SELECT m.code FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
+        [licenseId, moduleId],
+      );
+      if (!granted) throw notFound('module of this license');
+      if (license.revokedAt) throw licenseIsRevoked();
+      tx.remove(LicenseModule, { licenseId, moduleId });
+      const modules = license.modules.filter((code) => code !== granted.code);
+      const changed = { ...changeLicense(tx, license, {}), modules };
+      tellLicense(tx, LicenseModuleRemoved, changed, { ...stateOf(changed), module: granted.code });
+    });
+  }
+
+  private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string> {
+    const [row] = await tx.query<{ item: string }>(
+      `SELECT ${grantJson} AS item FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
+      [licenseId, moduleId],
+    );
+    return row!.item;
+  }
+}

@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { LicenseIssued } from '#common/contracts/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson, referenceNotFound } from '#common/http/index';
+import { keyset } from '../database/keyset.js';
+import { ExpiryNotices } from '../expiry/expiry-notices.js';
+import { OrganizationsService } from '../organizations/organizations.service.js';
+import type { IssueLicense } from './dto/issue-license.dto.js';
+import type { LicenseQuery } from './dto/license-query.dto.js';
+import { licenseAnswer, licenseJson } from './license-answer.js';
+import { LicenseModule } from './license-module.entity.js';
+import { newLicense, stateOf, tellLicense } from './license-record.js';
+import { License } from './license.entity.js';
+import { noticeReached } from './notices.js';
+import { futureDate } from './terms.js';
+
+interface Issued {
+  readonly id: string;
+  readonly item: string;
+}
+
+@Injectable()
+export class LicensesService {
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly organizations: OrganizationsService,
+    private readonly notices: ExpiryNotices,
+  ) {}
+
+  /** The licenses of the caller's organization; of all, or of the one named, for a platform admin. */
+  async list(context: RequestContext, query: LicenseQuery): Promise<string> {
+    const rows = await this.page(context, query);
+    if (rows.length > 0 || query.cursor !== undefined) return pageJson(rows, query.limit);
+    const [row] = await this.unitOfWork.read<{ organizationId: string }>(context, {
+      text: `SELECT CASE WHEN app.is_admin() THEN $1 ELSE app.org() END AS "organizationId"`,
+      values: [query.organizationId ?? null],
+    });
+    const met = row!.organizationId !== null && (await this.organizations.meet(row!.organizationId));
+    return pageJson(met ? await this.page(context, query) : rows, query.limit);
+  }
+
+  private page(context: RequestContext, query: LicenseQuery): Promise<ListRow[]> {
+    const { limit, organizationId } = query;
+    const { place, order, after, values } = keyset('l', query);
+    const branch = (condition: string): string =>
+      `(SELECT l.* FROM licenses AS l WHERE ${condition} AND ${after} ORDER BY ${order} LIMIT $3)`;
+    const named = organizationId === undefined ? '$4::uuid IS NULL' : 'l.organization_id = $4';
+    return this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT ${licenseJson} AS item, (${place})::text AS cursor_at, l.id AS cursor_id
+        FROM (${branch(`app.is_admin() AND ${named}`)}
+          UNION ALL ${branch(`NOT app.is_admin() AND l.organization_id = app.org() AND ${named}`)}) AS l
+        ORDER BY ${order} LIMIT $3`,
+      values: [...values, limit + 1, organizationId ?? null],
+    });
+  }
+
+  async get(context: RequestContext, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, {
+      text: `SELECT ${licenseJson} AS item FROM licenses AS l
+        WHERE l.id = $1 AND (l.organization_id = app.org() OR app.is_admin())`,
+      values: [id],
+    });
+    if (!row) throw notFound('license');
+    return row.item;
+  }
+
+  /** Raises 409 `reference_not_found` for an organization or a module that does not exist. */
+  async issue(context: RequestContext, terms: IssueLicense): Promise<Issued> {
+    const { organizationId } = terms;
+    for (let asked = false; ; asked = true) {
+      const issued = await this.unitOfWork.run({ ...context, organizationId }, (tx) => this.issueIfKnown(tx, terms));
+      if (issued) {
+        this.notices.wake();
+        return issued;
+      }
+      if (asked || !(await this.organizations.ask(organizationId))) throw referenceNotFound('organization');
+    }
+  }
+
+  /** Null when the organization was never heard of. */
+  private async issueIfKnown(tx: RequestTx, terms: IssueLicense): Promise<Issued | null> {
+    const { organizationId } = terms;
+    const expirationDate = terms.expirationDate
+      ? futureDate(new Date(terms.expirationDate), tx.now, '/expirationDate')
+      : null;
+    const codes = [...new Set(terms.modules ?? [])].sort();
+    const [found] = await tx.query<{ exists: boolean | null; moduleIds: string[] }>(
+      `SELECT app.hold_organization($1) AS exists,
+         ARRAY(SELECT id::text FROM modules WHERE code = ANY ($2)) AS "moduleIds"`,
+      [organizationId, codes],
+    );
+    if (found!.exists === null) return null;
+    if (!found!.exists) throw referenceNotFound('organization');
+    if (found!.moduleIds.length < codes.length) throw referenceNotFound('module');
+    const id = tx.newId();
+    const at = { createdAt: tx.now, updatedAt: tx.now };
+    const noticeDays = noticeReached(expirationDate, tx.now);
+    tx.insert(License, { id, organizationId, expirationDate, noticeDate: expirationDate, noticeDays, ...at });
+    tx.insert(
+      LicenseModule,
+      found!.moduleIds.map((moduleId) => ({ id: tx.newId(), licenseId: id, moduleId, createdAt: tx.now })),
+    );
+    const license = newLicense({ id, organizationId, expirationDate, modules: codes });
+    tellLicense(tx, LicenseIssued, license, stateOf(license));
+    return { id, item: await licenseAnswer(tx, id) };
+  }
+}

@@ -1,0 +1,43 @@
+import { Body, Controller, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Allow, type RequestContext } from '#common/auth/index';
+import { Context } from '#common/http/index';
+import { CreatedPageQuery } from '../database/keyset.js';
+import { CreateModule } from './dto/create-module.dto.js';
+import { UpdateModule } from './dto/update-module.dto.js';
+import { ModulesService } from './modules.service.js';
+
+@Controller('v1/modules')
+export class ModulesController {
+  constructor(private readonly modules: ModulesService) {}
+
+  @Get()
+  @Allow('viewer')
+  list(@Context() context: RequestContext, @Query() query: CreatedPageQuery): Promise<string> {
+    return this.modules.list(context, query);
+  }
+
+  @Get(':id')
+  @Allow('viewer')
+  get(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
+    return this.modules.get(context, id);
+  }
+
+  @Post()
+  @Allow('platform_admin')
+  async create(
+    @Context() context: RequestContext,
+    @Body() body: CreateModule,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const { id, item } = await this.modules.create(context, body);
+    reply.header('location', `/v1/modules/${id}`);
+    return item;
+  }
+
+  @Patch(':id')
+  @Allow('platform_admin')
+  update(@Context() context: RequestContext, @Param('id') id: string, @Body() body: UpdateModule): Promise<string> {
+    return this.modules.update(context, id, body);
+  }
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
+import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { type CreatedPageQuery, keyset } from '../database/keyset.js';
+import type { CreateModule } from './dto/create-module.dto.js';
+import type { UpdateModule } from './dto/update-module.dto.js';
+import { Module } from './module.entity.js';
+
+const moduleJson = `json_build_object('id', m.id, 'code', m.code, 'name', m.name,
+  'createdAt', app.iso(m.created_at), 'updatedAt', app.iso(m.updated_at))::text`;
+
+const oneText = `SELECT ${moduleJson} AS item FROM modules AS m WHERE m.id = $1`;
+
+interface Item extends Record<string, unknown> {
+  readonly item: string;
+}
+
+/** The catalogue: read by every member, written by platform admins. */
+@Injectable()
+export class ModulesService {
+  constructor(private readonly unitOfWork: UnitOfWork) {}
+
+  async list(context: RequestContext, query: CreatedPageQuery): Promise<string> {
+    const { place, order, after, values } = keyset('m', query);
+    const rows = await this.unitOfWork.read<ListRow>(context, {
+      text: `SELECT ${moduleJson} AS item, (${place})::text AS cursor_at, m.id AS cursor_id
+        FROM modules AS m WHERE ${after} ORDER BY ${order} LIMIT $3`,
+      values: [...values, query.limit + 1],
+    });
+    return pageJson(rows, query.limit);
+  }
+
+  async get(context: RequestContext, id: string): Promise<string> {
+    const [row] = await this.unitOfWork.read<Item>(context, { text: oneText, values: [id] });
+    if (!row) throw notFound('module');
+    return row.item;
+  }
+
+  create(context: RequestContext, { code, name }: CreateModule): Promise<{ id: string; item: string }> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const id = tx.newId();
+      tx.insert(Module, { id, code, name, createdAt: tx.now, updatedAt: tx.now });
+      tx.emit(ModuleCreated, { aggregateId: id, version: 1, data: { moduleId: id, code, name } });
+      return { id, item: await this.answer(tx, id) };
+    });
+  }
+
+  update(context: RequestContext, id: string, { name }: UpdateModule): Promise<string> {
+    return this.unitOfWork.run(context, async (tx) => {
+      const [module] = await tx.query<{ code: string; name: string; version: number }>(
+        `SELECT code, name, version FROM modules WHERE id = $1 FOR UPDATE`,
+        [id],
+      );
+      if (!module) throw notFound('module');
+      if (name !== undefined && name !== module.name) {
+        const version = module.version + 1;
+        tx.update(Module, { id, version: module.version }, { name, version, updatedAt: tx.now });
+        tx.emit(ModuleUpdated, { aggregateId: id, version, data: { moduleId: id, code: module.code, name } });
+      }
+      return this.answer(tx, id);
+    });
+  }
+
+  private async answer(tx: RequestTx, id: string): Promise<string> {
+    const [row] = await tx.query<Item>(oneText, [id]);
+    return row!.item;
+  }
+}
