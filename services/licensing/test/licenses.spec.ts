@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, type PeerMember } from '#common/testing/index';
 import dataSource from '../src/database/data-source.js';
-import { placeOf } from '../src/database/keyset.js';
+import { creationOrder } from '#common/database/index';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
 const modules = {
@@ -195,8 +195,8 @@ describe('lists', () => {
       'app',
       `BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
        EXPLAIN SELECT id FROM licenses AS l WHERE organization_id = app.org()
-         AND (${placeOf('l')}, id) < ('2030-01-01 00:00:00Z'::timestamptz, '${license.id}'::uuid)
-       ORDER BY ${placeOf('l')} DESC, id DESC`,
+         AND (${creationOrder('l')}, id) < ('2030-01-01 00:00:00Z'::timestamptz, '${license.id}'::uuid)
+       ORDER BY ${creationOrder('l')} DESC, id DESC`,
     );
     const text = plan.map((line) => line['QUERY PLAN']).join('\n');
     expect(text).toContain('Index Scan Backward using licenses_organization');

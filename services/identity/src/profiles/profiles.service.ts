@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext, Role } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
-import { pageStatement } from '../database/page-statement.js';
+import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
 import { writeInvitation } from '../invitations/invitations.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
@@ -39,22 +38,13 @@ export class ProfilesService {
           query.email ?? null,
           query.status === undefined ? null : query.status === 'invited',
         ],
+        parent: { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' },
       },
       query,
     );
-    const rows = await this.unitOfWork.read<ListRow>(
-      { ...context, organizationId },
-      {
-        text: `SELECT page.* FROM organizations AS o LEFT JOIN LATERAL (${page.text}) AS page ON true
-          WHERE o.id = $1 AND o.id = app.org()`,
-        values: page.values!,
-      },
-    );
+    const rows = await this.unitOfWork.read<ListRow>({ ...context, organizationId }, page);
     if (rows.length === 0) throw notFound('organization');
-    return pageJson(
-      rows.filter((row) => row.item !== null),
-      query.limit,
-    );
+    return pageJson(rows, query.limit);
   }
 
   async read(context: RequestContext, organizationId: string, id: string): Promise<string> {

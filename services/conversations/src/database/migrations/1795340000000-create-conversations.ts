@@ -1,5 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { authorizationCopies, eventTables, protect, runAsDefiner, tenantSettings } from '#common/database/index';
+import {
+  authorizationCopies,
+  creationOrder,
+  eventTables,
+  protect,
+  runAsDefiner,
+  tenantSettings,
+} from '#common/database/index';
 
 const service = 'conversations';
 
@@ -15,7 +22,7 @@ const tables = [
      CONSTRAINT conversations_pkey PRIMARY KEY (id)
    )`,
   `CREATE INDEX conversations_of_user
-     ON conversations (user_id, coalesce(created_at, '-infinity'::timestamptz) DESC, id DESC)`,
+     ON conversations (user_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE chat_messages (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      conversation_id uuid NOT NULL,
@@ -31,7 +38,7 @@ const tables = [
      CONSTRAINT chat_messages_role CHECK (role IN ('user', 'assistant', 'system', 'tool'))
    )`,
   `CREATE INDEX chat_messages_of_conversation
-     ON chat_messages (conversation_id, coalesce(created_at, '-infinity'::timestamptz) DESC, id DESC)`,
+     ON chat_messages (conversation_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE functions (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      created_by uuid NOT NULL,
@@ -45,7 +52,7 @@ const tables = [
      version integer NOT NULL DEFAULT 1,
      CONSTRAINT functions_pkey PRIMARY KEY (id)
    )`,
-  `CREATE INDEX functions_of_owner ON functions (coalesce(user_id, created_by), created_at DESC, id DESC)`,
+  `CREATE INDEX functions_of_owner ON functions (coalesce(user_id, created_by), (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE erasures (
      user_id uuid NOT NULL,
      requested_at timestamptz NOT NULL DEFAULT now(),
