@@ -99,6 +99,22 @@ describe('a deleted user', () => {
     expect((await other.client.get(`/v1/conversations/${kept.id}`)).body).toEqual(kept);
   });
 
+  it('is no longer named as the creator of what belongs to somebody else', async () => {
+    const { userId } = await house.identity.user();
+    const owner = randomUUID();
+    const id = randomUUID();
+    await sql(`INSERT INTO functions (id, created_by, user_id, name, code) VALUES ($1, $2, $3, 'f', '1')`, [
+      id,
+      userId,
+      owner,
+    ]);
+    await house.identity.deleteUser(userId);
+    await finished(userId);
+    expect(await sql('SELECT created_by, user_id FROM functions WHERE id = $1', [id])).toEqual([
+      { created_by: owner, user_id: owner },
+    ]);
+  });
+
   it('without any content is done with at once', async () => {
     const { userId } = await house.identity.user();
     await house.identity.deleteUser(userId);

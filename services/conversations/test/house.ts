@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import {
+  type Answer,
   eventually,
   type HttpClient,
   IdentityPeer,
@@ -58,3 +59,15 @@ export const eventsOf = (stack: TestStack, aggregateId: string, count: number): 
     expect(rows).toHaveLength(count);
     return rows;
   });
+
+/** Every row of a list from a cursor on, page by page. */
+export async function pages(caller: HttpClient, path: string, limit: number, from = ''): Promise<Answer['body'][]> {
+  const rows: Answer['body'][] = [];
+  for (let cursor: string | null = from; cursor !== null;) {
+    const { status, body } = await caller.get(`${path}limit=${limit}${cursor && `&cursor=${cursor}`}`);
+    expect(status).toBe(200);
+    rows.push(...body.data);
+    cursor = body.page.nextCursor;
+  }
+  return rows;
+}

@@ -189,7 +189,7 @@ describe('what identity tells other services that ask', () => {
       organizationId: ada.organizationId,
       userId: member.id,
       role: 'member',
-      createdAt: expect.any(String),
+      changedAt: expect.any(String),
       deleted: false,
       epoch: 1,
       version: 2,

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify';
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
@@ -45,8 +45,12 @@ const notHttp = new Problem(400, 'bad_request', 'The request is not valid HTTP.'
 /** Answers what never became a request, and closes the connection: where the next request would begin is not known. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse };
-  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
+    return;
+  }
+  if (answer?.headersSent) {
+    socket.destroySoon();
     return;
   }
   const problem = brokenRequests[error.code ?? ''] ?? notHttp;
@@ -80,22 +84,18 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger):
     logger[reply.elapsedTime > 1_000 ? 'warn' : 'debug']({ ...line, path: request.url.split('?', 1)[0] }, 'request');
     done();
   });
-  closeConnectionsAtTheEnd(fastify);
+  fastify.addHook('preClose', (done) => {
+    closeWhatFallsIdle(fastify.server);
+    done();
+  });
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(new RequestValidation());
 }
 
-/** A connection whose request is answered while the server closes would stay open for the next one, and the server with it. */
-function closeConnectionsAtTheEnd(fastify: FastifyInstance): void {
-  let closing = false;
-  fastify.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
-  fastify.addHook('onSend', (_request, reply, payload, done) => {
-    if (closing) reply.header('connection', 'close');
-    done(null, payload);
-  });
+/** Node closes the connections that are idle when a server closes, and waits for the others until their keep-alive ends. */
+function closeWhatFallsIdle(server: Server): void {
+  const sweeping = setInterval(() => server.closeIdleConnections(), 50);
+  server.once('close', () => clearInterval(sweeping));
 }
 
 /** Stops the application on SIGTERM, SIGINT or when the process that started it is gone; requests under way are answered. */

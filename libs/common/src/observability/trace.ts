@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 const format = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const zeros = /^0+$/;
@@ -14,7 +14,7 @@ export interface Trace {
 export function continueTrace(header: string | undefined): Trace {
   const match = header === undefined ? null : format.exec(header);
   const valid = match && !zeros.test(match[1]!) && !zeros.test(match[2]!);
-  const random = randomBytes(valid ? 8 : 24).toString('hex');
-  const traceId = valid ? match[1]! : random.slice(16);
-  return { traceId, traceparent: `00-${traceId}-${random.slice(0, 16)}-${valid ? match[3] : '01'}` };
+  const traceId = valid ? match[1]! : randomUUID().replaceAll('-', '');
+  const spanId = randomUUID().replaceAll('-', '').slice(0, 16);
+  return { traceId, traceparent: `00-${traceId}-${spanId}-${valid ? match[3] : '01'}` };
 }

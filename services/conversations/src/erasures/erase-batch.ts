@@ -1,10 +1,11 @@
 import { ConversationDeleted, FunctionDeleted } from '#common/contracts/conversations/index';
 import type { Tx } from '#common/database/index';
 import { onlyFor } from '../conventions/audience.js';
+import { functionOwner } from '../functions/function.answer.js';
 import { countErased } from './erasure.js';
 
 /** Rows deleted in one transaction at most. */
-const limits = { conversations: 100, messages: 5_000, functions: 500 };
+const limits = { conversations: 500, messages: 5_000, functions: 500 };
 
 interface Versioned {
   readonly id: string;
@@ -24,7 +25,7 @@ export async function eraseBatch(tx: Tx, userId: string): Promise<boolean> {
 export async function isAnythingLeft(tx: Tx, userId: string): Promise<boolean> {
   const [row] = await tx.query<{ left: boolean }>(
     `SELECT EXISTS (SELECT FROM conversations WHERE user_id = $1)
-       OR EXISTS (SELECT FROM functions WHERE coalesce(user_id, created_by) = $1) AS left`,
+       OR EXISTS (SELECT FROM functions WHERE ${functionOwner} = $1) AS left`,
     [userId],
   );
   return row!.left;
@@ -62,7 +63,7 @@ async function eraseConversations(tx: Tx, userId: string): Promise<{ conversatio
 async function eraseFunctions(tx: Tx, userId: string): Promise<number> {
   const gone = await tx.query<Versioned & Record<string, unknown>>(
     `DELETE FROM functions WHERE id = ANY (ARRAY(
-       SELECT id FROM functions WHERE coalesce(user_id, created_by) = $1 LIMIT ${limits.functions}
+       SELECT id FROM functions WHERE ${functionOwner} = $1 LIMIT ${limits.functions}
        FOR UPDATE SKIP LOCKED))
      RETURNING id, version`,
     [userId],

@@ -1,4 +1,4 @@
-import type { Tx } from '#common/database/index';
+import { rolesOf, type Tx } from '#common/database/index';
 
 /** One user whose content is to be erased. */
 export interface Erasure {
@@ -12,7 +12,7 @@ export interface Erasure {
 /** Transactions of requests that are under way, as PostgreSQL names them. */
 const requestsUnderWay = `ARRAY(
   SELECT l.virtualtransaction FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
-  WHERE l.locktype = 'virtualxid' AND a.datname = current_database() AND a.usename = 'conversations_app')`;
+  WHERE l.locktype = 'virtualxid' AND a.datname = current_database() AND a.usename = '${rolesOf('conversations').app}')`;
 
 /**
  * Takes the erasure that has waited longest and holds it until the transaction ends. The first time, the requests then
@@ -42,6 +42,8 @@ export function countErased(
   );
 }
 
+/** Nothing may name the user any more: a function that belongs to somebody else names its owner as its creator. */
 export function finishErasure(tx: Tx, userId: string): void {
+  tx.execute(`UPDATE functions SET created_by = user_id WHERE created_by = $1 AND user_id <> created_by`, [userId]);
   tx.execute(`UPDATE erasures SET finished_at = clock_timestamp(), waits_for = NULL WHERE user_id = $1`, [userId]);
 }

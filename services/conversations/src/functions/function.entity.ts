@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 /** JavaScript that a user keeps. Its owner is `userId`, else `createdBy`; the service sets both. */
 @Entity('functions')
 @Index('functions_of_owner', { synchronize: false })
+@Index('functions_of_other_creators', { synchronize: false })
 export class StoredFunction {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'functions_pkey' })
   id!: string;

@@ -5,7 +5,7 @@ import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
-import { type FunctionAnswer, functionJson } from './function.answer.js';
+import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
 
 @Injectable()
@@ -17,7 +17,7 @@ export class FunctionsService {
       item: functionJson,
       from: 'functions',
       alias: 'functions',
-      where: 'coalesce(user_id, created_by) = $1',
+      where: `${functionOwner} = $1`,
       values: [context.userId],
     };
     return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
@@ -25,7 +25,7 @@ export class FunctionsService {
 
   async read(context: RequestContext, id: string): Promise<string> {
     const [row] = await this.unitOfWork.read<{ item: string }>(context, {
-      text: `SELECT ${functionJson}::text AS item FROM functions WHERE id = $1 AND coalesce(user_id, created_by) = $2`,
+      text: `SELECT ${functionJson}::text AS item FROM functions WHERE id = $1 AND ${functionOwner} = $2`,
       values: [id, context.userId],
     });
     if (!row) throw notFound('function');
@@ -73,7 +73,7 @@ export class FunctionsService {
 async function lock(tx: RequestTx, id: string): Promise<{ version: number; stored: FunctionAnswer }> {
   const [row] = await tx.query<{ version: number; stored: FunctionAnswer }>(
     `SELECT version, ${functionJson} AS stored FROM functions
-     WHERE id = $1 AND coalesce(user_id, created_by) = $2 FOR UPDATE`,
+     WHERE id = $1 AND ${functionOwner} = $2 FOR UPDATE`,
     [id, tx.caller.userId],
   );
   if (!row) throw notFound('function');

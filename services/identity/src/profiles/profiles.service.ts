@@ -25,21 +25,16 @@ export class ProfilesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
+    const { role, email, status } = query;
+    const values: unknown[] = [organizationId];
+    const conditions = ['p.organization_id = $1'];
+    if (role !== undefined) conditions.push(`p.role = $${values.push(role)}`);
+    if (email !== undefined) conditions.push(`p.email = $${values.push(email)}`);
+    if (status !== undefined) conditions.push(`p.user_id IS ${status === 'invited' ? '' : 'NOT '}NULL`);
+    const parent = { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' };
+    const where = conditions.join(' AND ');
     const page = pageStatement(
-      {
-        item: profileJson,
-        from: 'user_profile AS p',
-        alias: 'p',
-        where: `p.organization_id = $1 AND ($2::text IS NULL OR p.role = $2) AND ($3::text IS NULL OR p.email = $3)
-          AND ($4::boolean IS NULL OR (p.user_id IS NULL) = $4)`,
-        values: [
-          organizationId,
-          query.role ?? null,
-          query.email ?? null,
-          query.status === undefined ? null : query.status === 'invited',
-        ],
-        parent: { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' },
-      },
+      { item: profileJson, from: 'user_profile AS p', alias: 'p', where, values, parent },
       query,
     );
     const rows = await this.unitOfWork.read<ListRow>({ ...context, organizationId }, page);

@@ -10,6 +10,9 @@ import {
 
 const service = 'conversations';
 
+/** Who owns a function; see `creationOrder` for why it is no coalesce. */
+const functionOwner = `(CASE WHEN user_id IS NULL THEN created_by ELSE user_id END)`;
+
 const tables = [
   `CREATE TABLE conversations (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -52,7 +55,8 @@ const tables = [
      version integer NOT NULL DEFAULT 1,
      CONSTRAINT functions_pkey PRIMARY KEY (id)
    )`,
-  `CREATE INDEX functions_of_owner ON functions (coalesce(user_id, created_by), (${creationOrder()}) DESC, id DESC)`,
+  `CREATE INDEX functions_of_owner ON functions (${functionOwner}, (${creationOrder()}) DESC, id DESC)`,
+  `CREATE INDEX functions_of_other_creators ON functions (created_by) WHERE user_id <> created_by`,
   `CREATE TABLE erasures (
      user_id uuid NOT NULL,
      requested_at timestamptz NOT NULL DEFAULT now(),
@@ -128,7 +132,7 @@ const walls = [
       'DELETE',
     ],
     policies: {
-      ...everyCommand('coalesce(user_id, created_by) = app.usr()'),
+      ...everyCommand(`${functionOwner} = app.usr()`),
       INSERT: 'user_id = app.usr() AND created_by = app.usr()',
     },
   }),

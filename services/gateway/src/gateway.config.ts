@@ -1,0 +1,94 @@
+import { Transform } from 'class-transformer';
+import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min, ValidateBy } from 'class-validator';
+import { BlockList, isIP } from 'node:net';
+import { HttpConfig } from '#common/config/index';
+
+/** A list with commas between its items. */
+const List = (): PropertyDecorator =>
+  Transform(({ obj, key }) => {
+    const value = (obj as Record<string, unknown>)[key];
+    return typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
+  });
+
+const isNetwork = (value: unknown): boolean => {
+  const [address = '', bits, more] = typeof value === 'string' ? value.split('/') : [];
+  const family = isIP(address);
+  const widest = family === 6 ? 128 : 32;
+  return (
+    family !== 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest))
+  );
+};
+
+const AreNetworks = (): PropertyDecorator =>
+  ValidateBy(
+    {
+      name: 'networks',
+      validator: { validate: isNetwork, defaultMessage: () => 'TRUSTED_PROXIES must be addresses or CIDR ranges' },
+    },
+    { each: true },
+  );
+
+/** An origin and nothing else: paths are the clients'. */
+const IsOrigin = (): PropertyDecorator => (target, key) => {
+  IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })(target, key);
+  Matches(/^[a-z]+:\/\/[^/?#@]+\/?$/i, { message: '$property must be an origin, such as http://127.0.0.1:3001' })(
+    target,
+    key,
+  );
+};
+
+const browserOrigin = /^https?:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\])(:(\d{1,5}|\*))?$/i;
+
+/** Settings of the gateway. */
+export class GatewayConfig extends HttpConfig {
+  @IsOrigin()
+  IDENTITY_URL!: string;
+
+  @IsOrigin()
+  LICENSING_URL!: string;
+
+  @IsOrigin()
+  CRM_URL!: string;
+
+  @IsOrigin()
+  CONVERSATIONS_URL!: string;
+
+  /**
+   * Addresses and CIDR ranges of the proxies in front, between commas: only they are believed when they name the client
+   * (X-Forwarded-For, X-Forwarded-Proto). None by default.
+   */
+  @List()
+  @IsArray()
+  @AreNetworks()
+  TRUSTED_PROXIES: string[] = [];
+
+  /**
+   * Origins whose pages may call the API from a browser, between commas; `*` stands for any port. By default those of
+   * this machine, and none in production.
+   */
+  @IsOptional()
+  @List()
+  @Matches(browserOrigin, { each: true, message: 'CORS_ORIGINS must be origins, such as https://app.example.com' })
+  CORS_ORIGINS?: string[];
+
+  /** Seconds that a service may take to begin its answer. */
+  @IsInt()
+  @Min(1)
+  @Max(60)
+  UPSTREAM_TIMEOUT = 30;
+}
+
+const localOrigins = ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'];
+
+export const corsOrigins = ({ CORS_ORIGINS, NODE_ENV }: GatewayConfig): readonly string[] =>
+  CORS_ORIGINS ?? (NODE_ENV === 'production' ? [] : localOrigins);
+
+export function trustedProxies({ TRUSTED_PROXIES }: GatewayConfig): BlockList {
+  const trusted = new BlockList();
+  for (const network of TRUSTED_PROXIES) {
+    const [address = '', bits] = network.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    trusted.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
+  }
+  return trusted;
+}

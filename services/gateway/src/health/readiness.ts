@@ -1,0 +1,78 @@
+import type { ServiceName } from '#common/contracts/index';
+import type { Readiness } from '#common/observability/index';
+import type { Upstream } from '../proxy/upstream.js';
+import { Upstreams } from '../proxy/upstreams.js';
+
+type Status = Readiness['status'];
+
+export interface ServiceReadiness {
+  readonly status: Status;
+  readonly reasons: readonly string[];
+}
+
+export interface GatewayReadiness extends ServiceReadiness {
+  readonly service: 'gateway';
+  readonly services: Readonly<Record<ServiceName, ServiceReadiness>>;
+}
+
+/** Milliseconds that a service may take to say whether it is ready, and for which its word is kept. */
+const patience = 1_000;
+const keep = 500;
+
+const statuses: readonly Status[] = ['ok', 'degraded', 'unavailable'];
+
+/** Whether the services behind the gateway can do their work. */
+export class ReadinessOfServices {
+  /** Services that were fully ready at least once: from then on a degraded one does not hold the gateway back. */
+  private readonly seenReady = new Set<ServiceName>();
+  private asked: Promise<GatewayReadiness> | undefined;
+  private askedAt = -Infinity;
+
+  constructor(private readonly upstreams: Upstreams) {}
+
+  /** `unavailable` until every service has been ready once, and while one does not answer 200. */
+  current(): Promise<GatewayReadiness> {
+    const now = performance.now();
+    if (this.asked === undefined || now - this.askedAt > keep) {
+      this.askedAt = now;
+      this.asked = this.ask();
+    }
+    return this.asked;
+  }
+
+  private async ask(): Promise<GatewayReadiness> {
+    const answers = await Promise.all(
+      this.upstreams.all.map(async (upstream) => [upstream.name, await this.askOne(upstream)] as const),
+    );
+    const services = Object.fromEntries(answers) as Record<ServiceName, ServiceReadiness>;
+    const worst = Math.max(...answers.map(([, { status }]) => statuses.indexOf(status)));
+    const reasons = answers
+      .filter(([, { status }]) => status !== 'ok')
+      .map(([name, { status }]) => `${name} is ${status}`);
+    return { status: statuses[worst]!, service: 'gateway', reasons, services };
+  }
+
+  private async askOne(upstream: Upstream): Promise<ServiceReadiness> {
+    const answer = await readinessOf(upstream);
+    if (answer.status === 'ok') this.seenReady.add(upstream.name);
+    if (answer.status !== 'degraded' || this.seenReady.has(upstream.name)) return answer;
+    return { status: 'unavailable', reasons: ['it has not been fully ready yet', ...answer.reasons] };
+  }
+}
+
+async function readinessOf({ pool }: Upstream): Promise<ServiceReadiness> {
+  try {
+    const { statusCode, body } = await pool.request({
+      method: 'GET',
+      path: '/health/ready',
+      signal: AbortSignal.timeout(patience),
+    });
+    const { status, reasons } = (await body.json()) as Partial<Readiness>;
+    const told = Array.isArray(reasons) ? reasons.map(String) : [];
+    if (statusCode !== 200)
+      return { status: 'unavailable', reasons: told.length > 0 ? told : [`it answers ${statusCode}`] };
+    return { status: status === 'ok' ? 'ok' : 'degraded', reasons: told };
+  } catch {
+    return { status: 'unavailable', reasons: ['it cannot be reached'] };
+  }
+}

@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http';
+import { type BlockList, isIP } from 'node:net';
+
+export interface ClientAddress {
+  readonly address: string;
+  readonly protocol: string;
+}
+
+const isTrusted = (trusted: BlockList, address: string): boolean =>
+  trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/**
+ * Who sent a request, and over what: the peer; or, where the peer is a trusted proxy, the last address in
+ * X-Forwarded-For that is not one itself. What a client writes there is never believed.
+ */
+export function clientAddress({ socket, headers }: IncomingMessage, trusted: BlockList): ClientAddress {
+  let address = socket.remoteAddress ?? '';
+  let protocol = 'http';
+  const forwardedFor = headers['x-forwarded-for'];
+  const isForwarded = forwardedFor !== undefined || headers['x-forwarded-proto'] !== undefined;
+  if (!isForwarded || !isTrusted(trusted, address)) return { address, protocol };
+  const forwardedProtocol = String(headers['x-forwarded-proto'] ?? '')
+    .split(',')
+    .at(-1)!
+    .trim();
+  if (forwardedProtocol === 'https') protocol = forwardedProtocol;
+  const hops = String(forwardedFor ?? '').split(',');
+  while (hops.length > 0 && isTrusted(trusted, address)) {
+    const hop = hops.pop()!.trim();
+    if (isIP(hop) === 0) break;
+    address = hop;
+  }
+  return { address, protocol };
+}

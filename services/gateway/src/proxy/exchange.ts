@@ -1,0 +1,130 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { type Problem, problemBody } from '#common/http/index';
+import { continueTrace, type Trace } from '#common/observability/index';
+import { isAuthPath, originForm } from '../routes.js';
+import type { Cors } from './cors.js';
+import { isIncomplete } from './request-body.js';
+
+/** Milliseconds for which a client may go on sending a body that was answered already, before it is cut off. */
+const lingerTime = 2_000;
+/** What is logged for a client that left before its answer was complete; no status of HTTP says so. */
+const clientClosedRequest = 499;
+
+/** Connections whose last answer has been promised: nothing that follows on them is a request any more (RFC 9112 §9.6). */
+const givenUp = new WeakSet<Socket>();
+
+export const isGivenUp = ({ socket }: IncomingMessage): boolean => givenUp.has(socket);
+
+export interface ExchangeOptions {
+  readonly cors: Cors;
+  readonly logger: Logger;
+  /** Takes one line per request, which holds nothing that would have to be blotted out. */
+  readonly accessLog: Logger;
+  /** True once the gateway stops: connections are not kept alive any more. */
+  readonly isClosing: () => boolean;
+}
+
+/** One request and its answer, from the first byte to the line in the log. */
+export class Exchange {
+  readonly trace: Trace;
+  /** The request target in origin form: path and query. */
+  readonly target: string;
+  readonly path: string;
+  private readonly startedAt = performance.now();
+  private isBrokenOff = false;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    private readonly options: ExchangeOptions,
+  ) {
+    this.target = originForm(request.url ?? '');
+    this.path = this.target.split('?', 1)[0]!;
+    this.trace = continueTrace(request.headers.traceparent as string | undefined);
+    response.once('close', () => this.log());
+  }
+
+  /** What every answer carries: names and values in turn. */
+  commonHeaders(): string[] {
+    const own = ['traceparent', this.trace.traceparent, 'x-content-type-options', 'nosniff'];
+    return own.concat(this.options.cors.headers(this.request));
+  }
+
+  /** Sends the head of an answer; `headers` are names and values in turn. */
+  head(status: number, headers: string[]): void {
+    if (this.options.isClosing() || isIncomplete(this.request)) {
+      headers.push('connection', 'close');
+      givenUp.add(this.request.socket);
+    }
+    this.response.writeHead(status, headers);
+  }
+
+  /** Completes the answer. A client that is still sending is read to the end first: a reset would take the answer from it. */
+  end(): void {
+    const { request, response } = this;
+    if (!isIncomplete(request) || request.headers.expect !== undefined) {
+      response.end();
+      return;
+    }
+    const end = (): void => {
+      clearTimeout(timer);
+      response.end();
+    };
+    const timer = setTimeout(end, lingerTime);
+    request.once('close', end).resume();
+  }
+
+  /** Answers with a failure, in the form of this path; where the answer has begun already, it is broken off. */
+  fail(problem: Problem): void {
+    if (problem.status >= 500) this.warn(problem, problem.detail);
+    if (this.response.headersSent) {
+      this.breakOff();
+      return;
+    }
+    const { type, body } = this.describe(problem);
+    const headers = [...this.commonHeaders(), 'content-type', type, 'content-length', String(Buffer.byteLength(body))];
+    if (problem.retryAfter !== undefined) headers.push('retry-after', String(problem.retryAfter));
+    this.head(problem.status, headers);
+    this.response.write(body);
+    this.end();
+  }
+
+  /** Gives up an answer that cannot be completed: the client must not take what it has for the whole. */
+  breakOff(): void {
+    this.isBrokenOff = true;
+    this.response.destroy();
+  }
+
+  private describe(problem: Problem): { type: string; body: string } {
+    if (!isAuthPath(this.path)) {
+      const body = problemBody(problem, this.trace.traceId, this.path);
+      return { type: 'application/problem+json; charset=utf-8', body };
+    }
+    const body = JSON.stringify({ code: problem.status, error_code: problem.code, msg: problem.detail });
+    return { type: 'application/json; charset=utf-8', body };
+  }
+
+  private warn(problem: Problem, message: string): void {
+    const { logger } = this.options;
+    logger[problem.status === 500 ? 'error' : 'warn'](
+      { traceId: this.trace.traceId, code: problem.code, err: problem.cause ?? problem },
+      message,
+    );
+  }
+
+  private log(): void {
+    const { request, response, trace, path } = this;
+    const left = !response.writableFinished && !this.isBrokenOff;
+    const line = {
+      traceId: trace.traceId,
+      method: request.method,
+      path,
+      status: left ? clientClosedRequest : response.statusCode,
+      ms: Math.round(performance.now() - this.startedAt),
+      ...(this.isBrokenOff && { brokenOff: true }),
+    };
+    this.options.accessLog[path.startsWith('/health/') ? 'debug' : 'info'](line, 'request');
+  }
+}

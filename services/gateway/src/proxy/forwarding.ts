@@ -1,0 +1,106 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { Problem } from '#common/http/index';
+import type { ClientAddress } from './client-address.js';
+import type { Exchange } from './exchange.js';
+import { addAnswered, countHosts, endToEnd } from './headers.js';
+import { checkFraming, hasBody, requestBody } from './request-body.js';
+import type { Upstream } from './upstream.js';
+import { isConnectionFailure, upstreamProblem } from './upstream-errors.js';
+
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Hands one request on to a service, and its answer back, piece by piece as they come. */
+export class Forwarding implements Dispatcher.DispatchHandler {
+  private readonly request: IncomingMessage;
+  private readonly response: ServerResponse;
+  private controller: Dispatcher.DispatchController | undefined;
+  private isClientGone = false;
+  private isRepeated = false;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly upstream: Upstream,
+    private readonly client: ClientAddress,
+  ) {
+    ({ request: this.request, response: this.response } = exchange);
+  }
+
+  start(): void {
+    const { request, upstream } = this;
+    checkFraming(request);
+    if (request.httpVersionMinor > 0 && countHosts(request.rawHeaders) !== 1) {
+      throw new Problem(400, 'bad_request', 'A request names one host.');
+    }
+    upstream.enter();
+    this.response.once('close', () => {
+      upstream.leave();
+      this.isClientGone = true;
+      this.controller?.abort(new Error('the client is gone'));
+    });
+    this.dispatch();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.isClientGone) controller.abort(new Error('the client is gone'));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    if (status === 204) delete headers['content-length'];
+    this.exchange.head(status, addAnswered(headers, this.exchange.commonHeaders()));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.response.write(chunk)) return;
+    controller.pause();
+    this.response.once('drain', () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    this.controller = undefined;
+    this.exchange.end();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.isClientGone) return;
+    if (this.mayRepeat(error)) {
+      this.isRepeated = true;
+      this.dispatch();
+      return;
+    }
+    this.exchange.fail(upstreamProblem(error, this.upstream.name));
+  }
+
+  private dispatch(): void {
+    const { request, response } = this;
+    this.controller = undefined;
+    const begin = (): void => {
+      if (request.headers.expect !== undefined) response.writeContinue();
+    };
+    // undici takes any async iterable for a body; only its types do not say so.
+    const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
+    this.upstream.pool.dispatch(
+      { path: this.exchange.target, method: request.method!, headers: this.headers(), body },
+      this,
+    );
+  }
+
+  private headers(): string[] {
+    const { request, client, exchange } = this;
+    const headers = endToEnd(request.rawHeaders, request.headers.connection);
+    const length = request.headers['content-length'];
+    if (length !== undefined) headers.push('content-length', length);
+    headers.push('via', '1.1 gateway', 'traceparent', exchange.trace.traceparent);
+    headers.push('x-forwarded-for', client.address, 'x-forwarded-proto', client.protocol);
+    return headers;
+  }
+
+  /** Only what was not sent yet, or does no harm when done twice, and can be sent again. */
+  private mayRepeat(error: Error): boolean {
+    if (this.isRepeated || this.response.headersSent || !isConnectionFailure(error)) return false;
+    return this.controller === undefined || (idempotent.has(this.request.method!) && !hasBody(this.request));
+  }
+}

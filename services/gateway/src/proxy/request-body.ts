@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import { bodyLimit, Problem } from '#common/http/index';
+
+export const tooLarge = (): Problem =>
+  new Problem(413, 'payload_too_large', `A body may hold ${bodyLimit} bytes at most.`);
+
+/** Whether a request has a body at all, by its framing. */
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Whether more of the body is still to come. */
+export const isIncomplete = (request: IncomingMessage): boolean => !request.complete && hasBody(request);
+
+/** Refuses what is too long by its own account, and codings that cannot be handed on. */
+export function checkFraming({ headers, httpVersionMinor }: IncomingMessage): void {
+  if (Number(headers['content-length'] ?? 0) > bodyLimit) throw tooLarge();
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || httpVersionMinor === 0)) {
+    throw new Problem(400, 'bad_request', 'The only transfer coding understood is chunked, in HTTP/1.1.');
+  }
+}
+
+/**
+ * The body as it arrives. Raises 413 once it grows beyond the bound; what nobody wants any more is read and dropped, so
+ * that the client gets to read its answer. `begin` runs when the first piece is wanted.
+ */
+export async function* requestBody(request: IncomingMessage, begin: () => void): AsyncGenerator<Buffer, void, void> {
+  let size = 0;
+  begin();
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > bodyLimit) throw tooLarge();
+      yield chunk;
+    }
+  } finally {
+    request.resume();
+  }
+}

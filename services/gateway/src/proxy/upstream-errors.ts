@@ -1,0 +1,26 @@
+import { errors } from 'undici';
+import { Problem, unavailable } from '#common/http/index';
+
+const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? '';
+
+/** Answers that undici reads but nobody may send: headers without end, and characters that Node does not write out again. */
+const malformed = new Set(['UND_ERR_HEADERS_OVERFLOW', 'ERR_INVALID_CHAR']);
+const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+
+const isMalformed = (error: Error): boolean =>
+  error instanceof errors.HTTPParserError ||
+  malformed.has(codeOf(error)) ||
+  /^bad (response|upgrade)$/.test(error.message);
+
+/** True when the connection failed, not what came over it: another connection may do better. */
+export const isConnectionFailure = (error: Error): boolean =>
+  !(error instanceof Problem) && !isMalformed(error) && !timedOut.has(codeOf(error));
+
+/** The problem that a client is told when a service could not be asked. */
+export function upstreamProblem(error: Error, service: string): Problem {
+  if (error instanceof Problem) return error;
+  if (isMalformed(error)) {
+    return new Problem(502, 'bad_gateway', `${service} gave an answer that is not valid HTTP.`, { cause: error });
+  }
+  return unavailable(service, error);
+}

@@ -1,0 +1,29 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { serviceNames, type ServiceName } from '#common/contracts/index';
+import type { GatewayConfig } from '../gateway.config.js';
+import { Upstream } from './upstream.js';
+
+/** Every service behind the gateway. */
+export class Upstreams implements OnApplicationShutdown {
+  readonly all: readonly Upstream[];
+  private readonly byName: ReadonlyMap<ServiceName, Upstream>;
+
+  constructor(config: GatewayConfig) {
+    const urls: Readonly<Record<ServiceName, string>> = {
+      identity: config.IDENTITY_URL,
+      licensing: config.LICENSING_URL,
+      crm: config.CRM_URL,
+      conversations: config.CONVERSATIONS_URL,
+    };
+    this.all = serviceNames.map((name) => new Upstream(name, urls[name], config.UPSTREAM_TIMEOUT));
+    this.byName = new Map(this.all.map((upstream) => [upstream.name, upstream]));
+  }
+
+  of(name: ServiceName): Upstream {
+    return this.byName.get(name)!;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.all.map(({ pool }) => pool.destroy()));
+  }
+}

@@ -1,0 +1,52 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyServerFactory } from 'fastify';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { createAdapter, useHttpConventions } from '#common/http/index';
+import { createLogger, NestLogger } from '#common/observability/index';
+import { corsOrigins, type GatewayConfig, trustedProxies } from './gateway.config.js';
+import { GatewayModule } from './gateway.module.js';
+import { Cors } from './proxy/cors.js';
+import { front } from './proxy/front.js';
+import { Upstreams } from './proxy/upstreams.js';
+
+/** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
+const stalledTimeout = 75_000;
+
+/** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
+export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
+  const logger = createLogger('gateway', config.LOG_LEVEL);
+  const upstreams = new Upstreams(config);
+  const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
+  const app = await NestFactory.create<NestFastifyApplication>(GatewayModule.before(upstreams), adapter, {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  useHttpConventions(app, logger);
+  await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://${config.SERVICE_HOST}:${port}`;
+  logger.info({ url }, 'listening');
+  return { app, url };
+}
+
+const serverFactory =
+  (config: GatewayConfig, upstreams: Upstreams, logger: Logger): FastifyServerFactory =>
+  (own, options) => {
+    const { requestTimeout, keepAliveTimeout } = options as { requestTimeout: number; keepAliveTimeout: number };
+    const server = createServer({ requestTimeout, keepAliveTimeout, requireHostHeader: false });
+    const listener = front({
+      upstreams,
+      own,
+      logger,
+      accessLog: logger.child({}, { redact: [] }),
+      cors: new Cors(corsOrigins(config)),
+      trustedProxies: trustedProxies(config),
+      isClosing: () => !server.listening,
+    });
+    server.setTimeout(stalledTimeout);
+    return server.on('request', listener).on('checkContinue', listener).on('checkExpectation', listener);
+  };

@@ -1,0 +1,384 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ServiceName } from '#common/contracts/index';
+import { eventually } from '#common/testing/index';
+import { answerOf, headOf, open, send, sendRaw, valuesOf } from './client.js';
+import { TestGateway } from './gateway.js';
+import type { Upstream } from './upstream.js';
+
+let gateway: TestGateway;
+let crm: Upstream;
+
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+  ({ crm } = gateway.services);
+});
+
+beforeEach(() => gateway.reset());
+afterAll(() => gateway.stop());
+
+const nobodyWasAsked = () => expect(Object.values(gateway.services).flatMap((service) => service.received)).toEqual([]);
+
+describe('a path', () => {
+  it.each<[string, ServiceName]>([
+    ['/auth/v1/token?grant_type=password', 'identity'],
+    ['/auth/v1/.well-known/jwks.json', 'identity'],
+    ['/.well-known/jwks.json', 'identity'],
+    ['/v1/me', 'identity'],
+    ['/v1/me?fields=a', 'identity'],
+    ['/v1/me/preferences/a%2Fb', 'identity'],
+    ['/v1/me/licenses', 'identity'],
+    ['/v1/me/license', 'licensing'],
+    ['/v1/me/license?at=now', 'licensing'],
+    ['/v1/organizations/1/profiles', 'identity'],
+    ['/v1/invitations/accept', 'identity'],
+    ['/v1/modules', 'licensing'],
+    ['/v1/licenses/validate', 'licensing'],
+    ['/v1/customers/', 'crm'],
+    ["/v1/customers/%C3%A9~!$&'()*+,;=:@...?q=/../%2F&x=%&y[]=1", 'crm'],
+    ['/v1/conversations/1/messages', 'conversations'],
+    ['/v1/functions', 'conversations'],
+  ])('%s belongs to %s, and reaches it unchanged', async (path, name) => {
+    gateway.services[name].answer = (_request, response) => response.end('answered');
+    expect(await send(gateway.url, path)).toMatchObject({ status: 200, text: 'answered' });
+    expect(gateway.services[name].last.url).toBe(path);
+  });
+
+  it.each(['/v1/customersx', '/v1', '/v1/nope', '/V1/customers', '/v1%2Fcustomers', '/auth/v1x', '/v1/%63ustomers'])(
+    '%s belongs to nobody: 404 with the trace of the request',
+    async (path) => {
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      const { status, headers, text } = await send(gateway.url, path, { headers: { traceparent } });
+      expect([status, headers['content-type']]).toEqual([
+        path.startsWith('/%2F') ? 400 : 404,
+        'application/problem+json; charset=utf-8',
+      ]);
+      expect(JSON.parse(text).traceId).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+      nobodyWasAsked();
+    },
+  );
+
+  it.each([
+    '/v1/customers/../me',
+    '/v1/customers/..',
+    '/v1/customers/./x',
+    '/v1/customers/%2e%2e/me',
+    '/v1/customers/.%2E/me',
+    '/v1/customers/..%2fme',
+    '/v1/customers/%2E%2E%2Fme',
+    '/v1/customers%2f..%2fme',
+    '/v1/customers//x',
+    '//v1/customers',
+    '/%2Fv1/customers',
+    '/v1/customers/%2fx',
+    '/v1/customers\\..\\me',
+    '/v1/customers/..%5cme',
+    '/v1/customers/%',
+    '/v1/customers/%zz',
+    '/v1/customers#/../me',
+  ])('%s can be read in two ways: 400, and nobody is asked', async (path) => {
+    expect(await sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 400 /,
+    );
+    nobodyWasAsked();
+  });
+
+  it.each([
+    ['http://elsewhere.example/v1/customers?a=1', '/v1/customers?a=1', 'crm'],
+    ['HTTP://elsewhere.example:80/auth/v1/user', '/auth/v1/user', 'identity'],
+  ] as const)('%s is understood as %s', async (target, path, name) => {
+    await sendRaw(gateway.url, `GET ${target} HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n`);
+    expect(gateway.services[name].last).toMatchObject({
+      url: path,
+      headers: { host: new URL(gateway.urls[name]).host },
+    });
+  });
+
+  it('below /auth/v1 has its errors told as Supabase Auth tells them', async () => {
+    const { status, headers, text } = await send(gateway.url, '/auth/v1/%2e%2e/x');
+    expect([status, headers['content-type']]).toEqual([400, 'application/json; charset=utf-8']);
+    expect(JSON.parse(text)).toEqual({ code: 400, error_code: 'bad_request', msg: expect.any(String) });
+  });
+
+  it('at the root tells where to go on', async () => {
+    const { text } = await send(gateway.url, '/');
+    expect(JSON.parse(text)).toMatchObject({
+      health: '/health/ready',
+      paths: expect.arrayContaining(['/v1/customers']),
+    });
+  });
+});
+
+describe('headers', () => {
+  it('go on in order and as often as they were sent, without those of the connection', async () => {
+    const sent = [
+      ['Host', 'public.example'],
+      ['X-Many', 'one'],
+      ['x-many', 'two'],
+      ['Authorization', 'Bearer secret'],
+      ['Connection', 'close, X-Private'],
+      ['X-Private', 'mine'],
+      ['Keep-Alive', 'timeout=5'],
+      ['TE', 'trailers'],
+      ['Trailer', 'x-late'],
+      ['Upgrade', 'websocket'],
+      ['Proxy-Authorization', 'Basic eA=='],
+      ['Via', '1.0 before'],
+      ['X-Bytes', 'caf\u00e9'],
+    ];
+    await sendRaw(
+      gateway.url,
+      `GET /v1/customers HTTP/1.1\r\n${sent.map((pair) => pair.join(': ')).join('\r\n')}\r\n\r\n`,
+    );
+    const { raw, headers } = crm.last;
+    expect(valuesOf(raw, 'x-many')).toEqual(['one', 'two']);
+    expect(headers).toMatchObject({
+      authorization: 'Bearer secret',
+      host: new URL(crm.url).host,
+      connection: 'keep-alive',
+    });
+    expect(valuesOf(raw, 'via')).toEqual(['1.0 before', '1.1 gateway']);
+    expect(headers['x-bytes']).toBe('caf\u00e9');
+    for (const name of [
+      'x-private',
+      'keep-alive',
+      'te',
+      'trailer',
+      'upgrade',
+      'proxy-authorization',
+      'content-length',
+    ]) {
+      expect(headers).not.toHaveProperty(name);
+    }
+  });
+
+  it('of the answer come back the same way', async () => {
+    crm.answer = (_request, response) => {
+      const sent = [
+        'Set-Cookie',
+        'a=1',
+        'Set-Cookie',
+        'b=2',
+        'X-Many',
+        'one',
+        'X-Many',
+        'two',
+        'Location',
+        '/v1/customers/1',
+      ];
+      response.writeHead(201, [
+        ...sent,
+        'Connection',
+        'X-Private',
+        'X-Private',
+        'mine',
+        'Trailer',
+        'x-late',
+        'Proxy-Authenticate',
+        'x',
+      ]);
+      response.end('{}');
+    };
+    const { status, headers, raw } = await send(gateway.url, '/v1/customers', { method: 'POST' });
+    expect([status, headers['set-cookie'], headers.location]).toEqual([201, ['a=1', 'b=2'], '/v1/customers/1']);
+    expect(valuesOf(raw, 'x-many')).toEqual(['one', 'two']);
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', connection: 'close' });
+    for (const name of ['x-private', 'trailer', 'proxy-authenticate']) expect(headers).not.toHaveProperty(name);
+  });
+
+  it('carry the trace on, or start one', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const { headers } = await send(gateway.url, '/v1/customers', {
+      headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    });
+    const handedOn = crm.last.headers.traceparent as string;
+    expect(handedOn).toMatch(new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+    expect(headers.traceparent).toBe(handedOn);
+    await send(gateway.url, '/v1/customers', { headers: { traceparent: 'nonsense' } });
+    expect(crm.last.headers.traceparent).toMatch(/^00-(?!4bf9)[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  it.each([
+    ['two hosts', 'Host: a\r\nHost: b'],
+    ['no host', 'Accept: */*'],
+    ['a line that is none', 'Host: a\r\nnonsense'],
+    ['a bare line feed', 'Host: a\r\nX-A: 1\nX-Injected: 1'],
+    ['a folded line', 'Host: a\r\nX-A: 1\r\n X-Injected: 1'],
+    ['a bare carriage return', 'Host: a\r\nX-A: 1\rX-Injected: 1'],
+    ['a NUL', 'Host: a\r\nX-A: 1\0'],
+    ['a blank before the colon', 'Host: a\r\nX-A : 1'],
+  ])('with %s: 400 as a problem', async (_, lines) => {
+    const answer = await sendRaw(gateway.url, `GET /v1/customers HTTP/1.1\r\n${lines}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+    expect(answer).toContain('"code":"bad_request"');
+    nobodyWasAsked();
+  });
+
+  it('that are too long: 431 as a problem', async () => {
+    const long = `X-Long: ${'x'.repeat(20_000)}`;
+    expect(await sendRaw(gateway.url, `GET /v1/customers HTTP/1.1\r\nHost: a\r\n${long}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 [^]*headers_too_large/,
+    );
+  });
+});
+
+describe('the address of the client', () => {
+  const claim = { 'x-forwarded-for': '203.0.113.9, 198.51.100.7, 10.1.2.3', 'x-forwarded-proto': 'https' };
+  const forged = { forwarded: 'for=203.0.113.9', 'x-real-ip': '203.0.113.9', 'x-forwarded-host': 'evil.example' };
+
+  it('is the peer, whatever the client says', async () => {
+    await send(gateway.url, '/v1/customers', { headers: { ...claim, ...forged } });
+    expect(crm.last.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' });
+    for (const name of Object.keys(forged)) expect(crm.last.headers).not.toHaveProperty(name);
+  });
+
+  it.each([
+    ['127.0.0.1', claim, '10.1.2.3', 'https'],
+    ['127.0.0.0/8, 10.0.0.0/8', claim, '198.51.100.7', 'https'],
+    ['127.0.0.1,::1', { 'x-forwarded-for': 'unknown', 'x-forwarded-proto': 'gopher' }, '127.0.0.1', 'http'],
+    ['127.0.0.1', { 'x-forwarded-for': '2001:db8::1' }, '2001:db8::1', 'http'],
+    ['127.0.0.1', {}, '127.0.0.1', 'http'],
+    ['10.0.0.0/8', claim, '127.0.0.1', 'http'],
+  ])('behind %s is the last one that is no trusted proxy', async (TRUSTED_PROXIES, headers, address, protocol) => {
+    const url = await gateway.another({ TRUSTED_PROXIES });
+    await send(url, '/v1/customers', { headers });
+    expect(crm.last.headers).toMatchObject({ 'x-forwarded-for': address, 'x-forwarded-proto': protocol });
+  });
+});
+
+describe('cross-origin requests', () => {
+  const asked = { 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization, apikey' };
+
+  it('are allowed from listed origins, and the gateway answers for the services', async () => {
+    const url = await gateway.another({ CORS_ORIGINS: 'https://app.example.com, http://dev.example:*' });
+    for (const origin of ['https://app.example.com', 'http://dev.example:8080', 'http://dev.example']) {
+      const preflight = await send(url, '/v1/customers', { method: 'OPTIONS', headers: { origin, ...asked } });
+      expect(preflight).toMatchObject({ status: 204, text: '' });
+      expect(preflight.headers).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-allow-methods': expect.stringContaining('PATCH'),
+        'access-control-allow-headers': 'authorization, apikey',
+        vary: 'origin',
+      });
+      nobodyWasAsked();
+      const { headers } = await send(url, '/nope', { headers: { origin } });
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': expect.stringContaining('location'),
+      });
+    }
+    await send(url, '/v1/customers', { method: 'OPTIONS', headers: { origin: 'https://app.example.com' } });
+    expect(crm.last.method).toBe('OPTIONS');
+  });
+
+  it.each([
+    'https://evil.example',
+    'https://app.example.com.evil.example',
+    'http://app.example.com',
+    'null',
+    'https://dev.example:1',
+  ])('from %s are not', async (origin) => {
+    const url = await gateway.another({ CORS_ORIGINS: 'https://app.example.com,http://dev.example:*' });
+    const preflight = await send(url, '/v1/customers', { method: 'OPTIONS', headers: { origin, ...asked } });
+    expect(preflight.status).toBe(403);
+    crm.answer = (_request, response) => response.setHeader('vary', 'accept').end('public');
+    const { headers, text, raw } = await send(url, '/v1/customers', { headers: { origin } });
+    expect([text, valuesOf(raw, 'vary').sort()]).toEqual(['public', ['accept', 'origin']]);
+    expect([preflight.headers, headers].map((all) => all['access-control-allow-origin'])).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('come from this machine by default, and from nowhere in production', async () => {
+    const origin = 'http://localhost:5173';
+    const { headers } = await send(gateway.url, '/v1/customers', { headers: { origin } });
+    expect(headers['access-control-allow-origin']).toBe(origin);
+    const production = await send(await gateway.another({ NODE_ENV: 'production' }), '/v1/customers', {
+      headers: { origin },
+    });
+    expect(production.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+});
+
+describe('answers', () => {
+  it.each([
+    ['HEAD', 200, { 'content-length': '1234' }],
+    ['GET', 204, {}],
+    ['GET', 304, { etag: '"7"' }],
+  ])('to %s with %d have no body, and the connection lives on', async (method, status, headers) => {
+    crm.answer = (_request, response) => response.writeHead(status, headers).end();
+    const answer = await sendRaw(
+      gateway.url,
+      `${method} /v1/customers HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\nHTTP/1.1 404 `));
+    for (const [name, value] of Object.entries(headers)) expect(answer).toContain(`${name}: ${value}`);
+  });
+
+  it('come back in the order of pipelined requests', async () => {
+    crm.answer = (request, response) =>
+      void setTimeout(() => response.end(request.url), request.url === '/v1/customers/slow' ? 50 : 0);
+    const answer = await sendRaw(
+      gateway.url,
+      'GET /v1/customers/slow HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/customers/quick HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer).toMatch(/customers\/slow[^]*HTTP\/1.1 200 OK[^]*customers\/quick/);
+  });
+
+  it('arrive piece by piece', async () => {
+    let finish = () => {};
+    crm.answer = (_request, response) => {
+      response.write('first');
+      finish = () => response.end('last');
+    };
+    const sent = open(gateway.url, '/v1/customers').end();
+    const response = (await headOf(sent)).setEncoding('latin1');
+    const pieces: string[] = [];
+    response.on('data', (piece: string) => pieces.push(piece));
+    await eventually(() => expect(pieces).toEqual(['first']));
+    finish();
+    await eventually(() => expect(pieces).toEqual(['first', 'last']));
+  });
+
+  it('wait at the service while the client does not read', async () => {
+    const size = 256;
+    const chunk = Buffer.alloc(1024 * 1024, 'x');
+    let written = 0;
+    crm.answer = (_request, response) => {
+      const write = (): void => {
+        while (written < size) {
+          written += 1;
+          if (!response.write(chunk)) return void response.once('drain', write);
+        }
+        response.end();
+      };
+      write();
+    };
+    const response = await headOf(open(gateway.url, '/v1/customers').end());
+    let seen = -1;
+    let stable = 0;
+    await eventually(() => {
+      stable = written === seen ? stable + 1 : 0;
+      seen = written;
+      expect(stable).toBeGreaterThan(15);
+    });
+    expect(written).toBeLessThan(size / 4);
+    let read = 0;
+    for await (const piece of response) read += (piece as Buffer).length;
+    expect(read).toBe(size * chunk.length);
+  });
+
+  it('use one connection to the service, one after the other', async () => {
+    const url = await gateway.another();
+    for (let n = 0; n < 20; n += 1)
+      await send(url, '/v1/customers', { method: n % 2 ? 'POST' : 'GET' }, n % 2 ? '{}' : undefined);
+    expect([crm.received.length, crm.connections]).toEqual([20, 1]);
+  });
+
+  it('keep their order when many are asked for at once', async () => {
+    crm.answer = (request, response) => void setTimeout(() => response.end(request.url), Math.random() * 20);
+    const paths = Array.from({ length: 200 }, (_, n) => `/v1/customers/${n}`);
+    const answers = await Promise.all(paths.map((path) => answerOf(open(gateway.url, path).end())));
+    expect(answers.map(({ text }) => text)).toEqual(paths);
+  });
+});
