@@ -15,7 +15,9 @@ import { HttpClient } from './http-client.js';
 import { type Infrastructure, infrastructure } from './infrastructure.js';
 
 /** Makes a definition from an environment: what a service's `main.ts` calls. */
-export type Define = (environment: NodeJS.ProcessEnv) => ServiceDefinition<ServiceConfig>;
+export type Define<Config extends ServiceConfig = ServiceConfig> = (
+  environment: NodeJS.ProcessEnv,
+) => ServiceDefinition<Config>;
 
 export interface TestService {
   readonly http: HttpClient;
@@ -130,7 +132,11 @@ export class TestStack {
   }
 
   /** Starts a replica of a service in this process; it is stopped with the stack. */
-  async service(name: ServiceName, define: Define, extra: NodeJS.ProcessEnv = {}): Promise<TestService> {
+  async service<Config extends ServiceConfig>(
+    name: ServiceName,
+    define: Define<Config>,
+    extra: NodeJS.ProcessEnv = {},
+  ): Promise<TestService> {
     const environment = await this.environment(name, extra);
     const { app, url } = await startService(define(environment));
     let stopped: Promise<void> | undefined;
