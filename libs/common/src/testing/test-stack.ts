@@ -37,7 +37,7 @@ export class TestStack {
   private readonly closers: (() => Promise<unknown>)[] = [];
 
   private constructor(
-    private readonly infrastructure: Infrastructure,
+    private readonly run: Infrastructure,
     readonly nats: NatsServer,
     readonly administrator: NatsConnection,
     private readonly folder: string,
@@ -62,7 +62,7 @@ export class TestStack {
   async database(service: ServiceName): Promise<PerRole> {
     const known = this.databases.get(service);
     if (known) return known.urls;
-    const template = new URL(this.infrastructure.adminUrl[service]).pathname.slice(1);
+    const template = new URL(this.run.adminUrl[service]).pathname.slice(1);
     const options = { ...this.databaseOptions(service), template };
     return this.remember(service, options.database, await cloneDatabase(options));
   }
@@ -77,7 +77,7 @@ export class TestStack {
 
   private databaseOptions(service: ServiceName) {
     const database = `${service}_${process.pid}_${(clones += 1)}`;
-    return { adminUrl: this.maintenanceUrl(), service, passwords: this.infrastructure.passwords[service], database };
+    return { adminUrl: this.maintenanceUrl(), service, passwords: this.run.passwords[service], database };
   }
 
   private remember(service: ServiceName, name: string, urls: PerRole): PerRole {
@@ -88,7 +88,7 @@ export class TestStack {
   /** Runs SQL as superuser in the service's clone: to look behind the walls, and to break things. */
   async sql<Row extends pg.QueryResultRow>(service: ServiceName, text: string, values: unknown[] = []): Promise<Row[]> {
     await this.database(service);
-    const url = new URL(this.infrastructure.adminUrl[service]);
+    const url = new URL(this.run.adminUrl[service]);
     url.pathname = this.databases.get(service)!.name;
     return this.query<Row>(url.href, text, values);
   }
@@ -174,7 +174,7 @@ export class TestStack {
 
   /** Superuser's URL of the maintenance database: nobody may be connected to a template while it is cloned. */
   private maintenanceUrl(): string {
-    const url = new URL(this.infrastructure.adminUrl.identity);
+    const url = new URL(this.run.adminUrl.identity);
     url.pathname = 'postgres';
     return url.href;
   }
