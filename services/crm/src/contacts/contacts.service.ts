@@ -34,7 +34,7 @@ const isPrimary = (contact: object): boolean => 'isPrimary' in contact && contac
 export class ContactsService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
-    private readonly phones: PhoneNumbers,
+    private readonly numbers: PhoneNumbers,
   ) {}
 
   /** A page of them as JSON text; 404 for a customer that the caller may not read. */
@@ -76,7 +76,7 @@ export class ContactsService {
   }
 
   createPhone(context: RequestContext, customerId: string, input: PhoneInput): Promise<PhoneView> {
-    const hidden = { phoneE164: this.phones.normalize(input.phone, '/phone') };
+    const hidden = { phoneE164: this.numbers.normalize(input.phone, '/phone') };
     return this.create(
       context,
       phones,
@@ -92,7 +92,7 @@ export class ContactsService {
 
   changePhone(context: RequestContext, customerId: string, id: string, change: PhoneChange): Promise<PhoneView> {
     const { phone } = change;
-    const hidden = phone === undefined ? {} : { phoneE164: this.phones.normalize(phone, '/phone') };
+    const hidden = phone === undefined ? {} : { phoneE164: this.numbers.normalize(phone, '/phone') };
     return this.change(context, phones, customerId, id, change, hidden);
   }
 
