@@ -71,28 +71,30 @@ const licenseState = `(
   ORDER BY array_position(ARRAY['active', 'expired', 'suspended', 'revoked'], known.state)
   LIMIT 1)`;
 
+/** Two queries and no more: this runs before everything else, in every request. */
 const enter = (license: string): string => `
-  CREATE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text)
-  RETURNS TABLE (profile_id uuid, organization_id uuid, role text, revoked boolean, staleness_ms double precision,
-    license text, at timestamptz)
+  CREATE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text,
+    OUT profile_id uuid, OUT organization_id uuid, OUT role text, OUT revoked boolean, OUT staleness_ms double precision,
+    OUT license text, OUT at timestamptz)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DECLARE
-    profile public.ref_profile;
-    tenant uuid;
     admin boolean;
+    tenant uuid;
+    ignored text;
   BEGIN
-    SELECT * INTO profile FROM public.ref_profile AS p
+    SELECT p.profile_id, p.organization_id, p.role INTO profile_id, tenant, role FROM public.ref_profile AS p
       WHERE p.user_id = p_user AND p.deleted_at IS NULL ORDER BY p.changed_at DESC LIMIT 1;
-    admin := coalesce(profile.role = 'platform_admin', false);
-    tenant := CASE WHEN admin THEN coalesce(p_organization, profile.organization_id) ELSE profile.organization_id END;
-    PERFORM set_config('app.user_id', p_user::text, true),
-      set_config('app.organization_id', coalesce(tenant::text, ''), true),
-      set_config('app.is_admin', CASE WHEN admin THEN 'on' ELSE 'off' END, true);
-    RETURN QUERY SELECT profile.profile_id, tenant, profile.role,
-      EXISTS (SELECT FROM public.ref_session AS s WHERE s.session_id = p_session)
+    admin := coalesce(role = 'platform_admin', false);
+    IF admin AND p_organization IS NOT NULL THEN tenant := p_organization; END IF;
+    ignored := set_config('app.user_id', p_user::text, true);
+    ignored := set_config('app.organization_id', coalesce(tenant::text, ''), true);
+    ignored := set_config('app.is_admin', CASE WHEN admin THEN 'on' ELSE 'off' END, true);
+    organization_id := tenant;
+    at := date_trunc('milliseconds', now());
+    SELECT EXISTS (SELECT FROM public.ref_session AS s WHERE s.session_id = p_session)
         OR EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL),
       (SELECT extract(epoch FROM clock_timestamp() - s.watermark_at)::double precision * 1000
          FROM events.subscription AS s WHERE s.source = 'identity'),
-      CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${license} END,
-      date_trunc('milliseconds', now());
+      CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${license} END
+      INTO revoked, staleness_ms, license;
   END $$`;
