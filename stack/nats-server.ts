@@ -129,11 +129,11 @@ async function launch(binary: NatsBinary, folder: string, config: string, port: 
 
 /** A NATS server greets with a line about itself. */
 export function greetingOf(port: number): Promise<string> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     const socket = createConnection({ port, host: loopback });
     const settle = (answer: string) => {
       socket.destroy();
-      resolve(answer);
+      done(answer);
     };
     socket.setTimeout(1_000, () => settle(''));
     socket.once('error', () => settle('')).once('data', (data) => settle(data.toString('utf8')));

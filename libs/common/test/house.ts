@@ -7,7 +7,7 @@ import { loadConfig, ServiceConfig } from '#common/config/index';
 import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
 import { authorizationCopies, eventTables, protect, tenantSettings, UnitOfWork } from '#common/database/index';
 import type { EventContext } from '#common/events/index';
-import { Context, type ListRow, notFound, pageJson, PageQuery, positionOf, Problem } from '#common/http/index';
+import { Context, type ListRow, notFound, pageJson, PageQuery, pageStatement, Problem } from '#common/http/index';
 import type { Define } from '#common/testing/index';
 
 /** A service of one table, built like every other: what the tests of libs/common run. */
@@ -88,15 +88,10 @@ class NotesController {
 
   @Get()
   @Allow('viewer')
-  async list(@Context() context: RequestContext, @Query() { limit, cursor }: PageQuery): Promise<string> {
-    const after = positionOf(cursor);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT json_build_object('id', id, 'body', body)::text AS item, created_at::text AS cursor_at, id AS cursor_id
-        FROM note WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::uuid))
-        ORDER BY created_at DESC, id DESC LIMIT $3`,
-      values: [after?.at ?? null, after?.id ?? null, limit + 1],
-    });
-    return pageJson(rows, limit);
+  async list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+    const item = `json_build_object('id', n.id, 'body', n.body)`;
+    const page = pageStatement({ item, from: 'note AS n', alias: 'n', where: 'true' }, query);
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query.limit);
   }
 
   @Get('mine')

@@ -142,6 +142,20 @@ describe('who may', () => {
   });
 });
 
+describe('the copy of a license', () => {
+  it.each(['license.expiring', 'license.expired', 'license.suspended'])('follows %s', async (type) => {
+    const { organizationId } = await identity.member('member');
+    const licenseId = await licensing.issue(organizationId);
+    await licensing.change(licenseId, { expirationDate: '2020-01-01T00:00:00.000Z' }, { type });
+    await eventually(async () => {
+      const copies = await stack.sql('crm', `SELECT version, expiration_date FROM ref_license WHERE license_id = $1`, [
+        licenseId,
+      ]);
+      expect(copies).toEqual([{ version: 2, expiration_date: new Date('2020-01-01T00:00:00.000Z') }]);
+    });
+  });
+});
+
 describe('a token', () => {
   it('is refused when absent, malformed, expired, of a foreign key, or of another algorithm', async () => {
     const { privateKey } = await generateKeyPair('ES256');
@@ -203,6 +217,8 @@ describe('bad input', () => {
       (await client.post('/v1/notes', 'body=x', { 'content-type': 'application/x-www-form-urlencoded' })).status,
     ).toBe(415);
     expect((await client.post('/v1/notes/not-a-uuid/raise')).body.code).toBe('validation_failed');
+    const ofNoVersion = '01234567-89ab-0def-0123-456789abcdef';
+    expect((await client.post(`/v1/notes/${ofNoVersion}/raise`)).body.code).toBe('not_found');
     for (const query of [
       'cursor=%F0',
       'cursor=bm9wZQ',
@@ -235,5 +251,7 @@ describe('a list', () => {
       cursor = body.page.nextCursor;
     }
     expect(seen).toEqual(['6', '5', '4', '3', '2', '1', '0']);
+    const { body } = await client.get('/v1/notes?sort=createdAt');
+    expect(body.data.map((note: { body: string }) => note.body.split(' ')[1])).toEqual(seen.toReversed());
   });
 });

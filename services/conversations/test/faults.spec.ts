@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { mkdtemp } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import {
@@ -14,6 +15,7 @@ import {
 } from '#common/testing/index';
 import { type PerRole, prepareDatabase, randomPasswords } from '#stack/databases';
 import { type Postgres, startPostgres } from '#stack/postgres';
+import { defineConversations } from '../src/conversations.definition.js';
 import dataSource from '../src/database/data-source.js';
 import { Gate } from './gate.js';
 import { ServiceProcess } from './service-process.js';
@@ -85,14 +87,9 @@ const ready = async () => {
 const becomes = (status: number, word: string, deadline = 15_000) =>
   eventually(async () => expect(await ready()).toEqual([status, word]), deadline);
 
-const start = async (extra: NodeJS.ProcessEnv = {}) => {
-  service = new ServiceProcess({ ...environment, ...extra });
+const start = async () => {
+  service = new ServiceProcess(environment);
   http = await service.http();
-};
-
-const stop = async () => {
-  service.signal('SIGTERM');
-  expect(await service.exited).toBe(0);
 };
 
 function expectUnavailable({ status, headers, body }: Answer): void {
@@ -212,31 +209,27 @@ describe('a service that loses NATS', () => {
   });
 
   it('decides nothing on copies that are older than it may believe', async () => {
-    await stop();
-    await start({ AUTHORIZATION_MAX_STALENESS: '5' });
-    await becomes(200, 'ok');
+    const cautious = await stack.service('conversations', defineConversations, {
+      ...environment,
+      AUTHORIZATION_MAX_STALENESS: '5',
+    });
+    const read = () => cautious.http.as(member.token).get('/v1/conversations');
+    await eventually(async () => expect((await read()).status).toBe(200));
     nats.freeze();
     await eventually(async () => {
-      const answer = await http.as(member.token).get('/v1/conversations');
+      const answer = await read();
       expectUnavailable(answer);
       expect(answer.body.code).toBe('authorization_stale');
     });
     nats.thaw();
-    await eventually(
-      async () => expect((await http.as(member.token).get('/v1/conversations')).status).toBe(200),
-      30_000,
-    );
+    await eventually(async () => expect((await read()).status).toBe(200), 30_000);
+    await cautious.stop();
   });
 });
 
 describe('SIGTERM', () => {
-  afterEach(async () => {
-    await start();
-    await becomes(200, 'ok');
-  });
-
-  /** Keeps a statement of the service waiting for a row until it is called again. */
-  async function hold(text: string, values: unknown[]): Promise<() => Promise<void>> {
+  /** Keeps whoever wants the row waiting until it is called again. */
+  async function hold(text: string, values: unknown[] = []): Promise<() => Promise<void>> {
     const client = new pg.Client({ connectionString: postgres.superuserUrl('conversations') });
     await client.connect();
     await client.query('BEGIN');
@@ -244,43 +237,41 @@ describe('SIGTERM', () => {
     return () => client.end();
   }
 
-  const someoneWaits = () =>
+  const waiting = (statement: string) =>
     eventually(async () =>
-      expect(await sql(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).toHaveLength(1),
+      expect(
+        await sql(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1`, [statement]),
+      ).toHaveLength(1),
     );
 
-  it('lets the request under way be answered, and takes no new one', async () => {
+  it('lets the request and the handler under way finish, and takes no new request', async () => {
+    const leaver = await identity.user();
     const { body } = await write('before the end');
-    const release = await hold('SELECT FROM conversations WHERE id = $1 FOR UPDATE', [body.id]);
+    const releases = [
+      await hold('SELECT FROM conversations WHERE id = $1 FOR UPDATE', [body.id]),
+      await hold(`SELECT FROM events.subscription WHERE source = 'identity' FOR UPDATE`),
+    ];
     const answer = http.as(member.token).patch(`/v1/conversations/${body.id}`, { title: 'the last word' });
-    await someoneWaits();
+    await identity.revokeSession(leaver);
+    await waiting('SELECT version%FROM conversations%FOR UPDATE');
+    await waiting('SELECT applied_sequence%FROM events.subscription%FOR UPDATE');
     service.signal('SIGTERM');
     await eventually(() => expect(http.get('/health/live')).rejects.toThrow());
-    await release();
+    for (const release of releases) await release();
     expect(await answer).toMatchObject({ status: 200, body: { title: 'the last word' } });
     expect(await service.exited).toBe(0);
     expect(await sql('SELECT title FROM conversations WHERE id = $1', [body.id])).toEqual([{ title: 'the last word' }]);
-  });
-
-  it('lets the handler under way finish', async () => {
-    const leaver = await identity.user();
-    const release = await hold(`SELECT FROM events.subscription WHERE source = 'identity' FOR UPDATE`, []);
-    await identity.revokeSession(leaver);
-    await someoneWaits();
-    service.signal('SIGTERM');
-    await eventually(() => expect(service.said('stopping')).toBe(true));
-    await release();
-    expect(await service.exited).toBe(0);
     expect(await sql('SELECT FROM ref_session WHERE session_id = $1', [leaver.sessionId])).toHaveLength(1);
   });
 
   it('ends a service in order also while neither PostgreSQL nor NATS can be reached', async () => {
+    await start();
+    await becomes(200, 'ok');
     await postgres.stop();
     await nats.shut();
     expectUnavailable(await write('nowhere'));
-    await stop();
-    await restartPostgres();
-    await nats.open();
+    service.signal('SIGTERM');
+    expect(await service.exited).toBe(0);
   });
 });
 
@@ -300,11 +291,12 @@ describe('a service that cannot start', () => {
   });
 
   it('says that its port is taken, and exits', async () => {
-    const { port } = new URL(http.url);
-    const second = new ServiceProcess({ ...environment, SERVICE_PORT: port });
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const { port } = holder.address() as AddressInfo;
+    const second = new ServiceProcess({ ...environment, SERVICE_PORT: String(port) });
     expect(await second.exited).toBe(1);
     expect(JSON.stringify(second.lines.at(-1))).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+    await new Promise((resolve) => holder.close(resolve));
   });
-
-  it('is not the first one, which stops when told', stop);
 });

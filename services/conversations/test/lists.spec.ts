@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { RequestContext } from '#common/auth/index';
 import type { Statement, UnitOfWork } from '#common/database/index';
+import type { PageQuery } from '#common/http/index';
 import type { HttpClient } from '#common/testing/index';
-import type { SortedPageQuery } from '../src/conventions/sorted-page.js';
 import { ConversationsService } from '../src/conversations/conversations.service.js';
 import { FunctionsService } from '../src/functions/functions.service.js';
 import { MessagesService } from '../src/messages/messages.service.js';
@@ -69,12 +69,7 @@ const fill = ({ insert }: List, { userId }: Caller, path: string, times: (string
   house.stack.sql('conversations', insert, [userId, idIn(path), times]);
 
 /** The statement that the service sends for a page. */
-async function statementOf(
-  { name }: List,
-  path: string,
-  { userId }: Caller,
-  query: SortedPageQuery,
-): Promise<Statement> {
+async function statementOf({ name }: List, path: string, { userId }: Caller, query: PageQuery): Promise<Statement> {
   let sent: Statement | undefined;
   const read = (_context: RequestContext, statement: Statement) => {
     sent = statement;

@@ -45,13 +45,13 @@ export class ServiceProcess {
     return this.lines.some(({ msg }) => msg.includes(text));
   }
 
-  /** Waits until it listens. */
+  /** Waits until it listens; on a busy machine Node.js takes its time to load it. */
   http(): Promise<HttpClient> {
     return eventually(() => {
       const line = this.lines.find(({ msg }) => msg === 'listening');
       if (!line) throw new Error('the service does not listen');
       return new HttpClient(line['url'] as string);
-    });
+    }, 60_000);
   }
 
   signal(signal: NodeJS.Signals): void {

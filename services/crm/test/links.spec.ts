@@ -240,6 +240,17 @@ describe('the user of a customer', () => {
     expect((await link(id, user.userId)).status).toBe(200);
   });
 
+  it('cannot be guessed without end', async () => {
+    const guesser = await crm.member();
+    const id = await create(guesser);
+    const codes = new Set<string>();
+    for (let guesses = 0; guesses < 1_000 && !codes.has('too_many_requests'); guesses += 50) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => link(id, randomUUID(), guesser)));
+      for (const { body } of answers) codes.add(body.code);
+    }
+    expect(codes).toEqual(new Set(['reference_not_found', 'too_many_requests']));
+  });
+
   it('is one, and of one customer', async () => {
     const [one, two] = [
       await crm.member('member', member.organizationId),

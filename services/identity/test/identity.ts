@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
-import type { Answer, HttpClient, TestService, TestStack } from '#common/testing/index';
+import { type Answer, eventually, type HttpClient, type TestService, type TestStack } from '#common/testing/index';
 import { defineIdentity } from '../src/identity.definition.js';
 
 export const adminEmail = 'Root@Operator.example';
@@ -66,21 +66,29 @@ export const expectAuthForm = ({ status, body, headers }: Answer): void => {
   expect(headers.get('content-type')).toMatch(/^application\/json/);
 };
 
+async function memberOf(person: Person): Promise<Member> {
+  const { id: profileId, organizationId } = (await person.http.get('/v1/me')).body.profile;
+  return { ...person, organizationId, profileId };
+}
+
 /** Signs up and founds an organization. */
 export async function owner(http: HttpClient, name = 'Acme'): Promise<Member> {
   const person = await signUp(http);
-  const { body } = await person.http.post('/v1/organizations', { name });
-  return { ...person, organizationId: body.id, profileId: (await person.http.get('/v1/me')).body.profile.id };
+  await person.http.post('/v1/organizations', { name });
+  return memberOf(person);
 }
+
+/** Signs in the platform admin, once the first start has made the account. */
+export const platformAdmin = (http: HttpClient): Promise<Member> =>
+  eventually(async () => memberOf(personOf(http, await signIn(http, adminEmail))));
+
+export const profilesOf = (organizationId: string): string => `/v1/organizations/${organizationId}/profiles`;
 
 /** Invites somebody new, who accepts. */
 export async function join(http: HttpClient, inviter: Member, role: string): Promise<Member> {
   const person = await signUp(http);
   const { organizationId } = inviter;
-  const invited = await inviter.http.post(`/v1/organizations/${organizationId}/profiles`, {
-    email: person.email,
-    role,
-  });
+  const invited = await inviter.http.post(profilesOf(organizationId), { email: person.email, role });
   expect(outcome(invited)).toBe('201');
   const accepted = await person.http.post('/v1/invitations/accept', { token: invited.body.invitationToken });
   expect(outcome(accepted)).toBe('200');

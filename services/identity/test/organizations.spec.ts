@@ -1,33 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, type HttpClient, TestStack } from '#common/testing/index';
+import { type HttpClient, TestStack } from '#common/testing/index';
 import {
-  adminEmail,
   eventsAbout,
   join,
+  type Member,
   outcome,
   owner,
-  type Person,
-  personOf,
-  signIn,
+  platformAdmin,
+  profilesOf,
   signUp,
   startIdentity,
 } from './identity.js';
 
 let stack: TestStack;
 let http: HttpClient;
-let admin: Person;
-let operatorId: string;
+let admin: Member;
 
 beforeAll(async () => {
   stack = await TestStack.start();
   ({ http } = await startIdentity(stack));
-  admin = await eventually(async () => personOf(http, await signIn(http, adminEmail)));
-  operatorId = (await admin.http.get('/v1/me')).body.organization.id;
+  admin = await platformAdmin(http);
 });
 
 afterAll(() => stack.stop());
-
-const profilesOf = (organizationId: string): string => `/v1/organizations/${organizationId}/profiles`;
 
 describe('an organization', () => {
   it('is founded by a user without one, who becomes its owner, and tells of both in order', async () => {
@@ -123,7 +118,7 @@ describe('an organization', () => {
     const created = await admin.http.post('/v1/organizations', { name: 'For others' });
     expect(outcome(created)).toBe('201');
     const { id } = created.body;
-    expect((await admin.http.get('/v1/me')).body.organization.id).toBe(operatorId);
+    expect((await admin.http.get('/v1/me')).body.organization.id).toBe(admin.organizationId);
     expect((await admin.http.get(profilesOf(id))).body).toEqual({ data: [], page: { nextCursor: null } });
     const ada = await signUp(http);
     const invited = await admin.http.post(profilesOf(id), { email: ada.email, role: 'owner' });
@@ -140,7 +135,9 @@ describe('an organization', () => {
     expect(seen).toEqual(rows.map((row) => row['id']));
     expect((await admin.http.get('/v1/organizations?limit=1')).body.data[0].id).toBe(seen.at(-1));
     expect((await admin.http.delete(`/v1/organizations/${id}`)).status).toBe(204);
-    expect(outcome(await admin.http.delete(`/v1/organizations/${operatorId}`))).toBe('409 operator_organization');
+    expect(outcome(await admin.http.delete(`/v1/organizations/${admin.organizationId}`))).toBe(
+      '409 operator_organization',
+    );
   });
 });
 

@@ -1,24 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { eventually, type HttpClient, TestStack } from '#common/testing/index';
-import {
-  adminEmail,
-  join,
-  type Member,
-  newEmail,
-  owner,
-  type Person,
-  personOf,
-  signIn,
-  startIdentity,
-} from './identity.js';
+import { type HttpClient, TestStack } from '#common/testing/index';
+import { join, type Member, newEmail, owner, platformAdmin, profilesOf, startIdentity } from './identity.js';
 
 let stack: TestStack;
 let http: HttpClient;
 let ada: Member;
 let bob: Member;
-let admin: Person;
+let admin: Member;
 let client: pg.Client;
 
 const tables = ['organizations', 'users', 'user_profile', 'user_preferences', 'llm_api_keys', 'sessions'] as const;
@@ -26,13 +16,13 @@ const tables = ['organizations', 'users', 'user_profile', 'user_preferences', 'l
 beforeAll(async () => {
   stack = await TestStack.start();
   ({ http } = await startIdentity(stack));
-  admin = await eventually(async () => personOf(http, await signIn(http, adminEmail)));
+  admin = await platformAdmin(http);
   [ada, bob] = await Promise.all([owner(http, 'Ada’s'), owner(http, 'Bob’s')]);
   for (const one of [ada, bob]) {
     await join(http, one, 'member');
     await one.http.put('/v1/me/preferences/theme', { preferenceValue: one.email });
     await one.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-12345678' });
-    await one.http.post(`/v1/organizations/${one.organizationId}/profiles`, { email: newEmail(), role: 'viewer' });
+    await one.http.post(profilesOf(one.organizationId), { email: newEmail(), role: 'viewer' });
   }
   client = new pg.Client({ connectionString: (await stack.database('identity')).app });
   await client.connect();

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, type PeerMember } from '#common/testing/index';
 import dataSource from '../src/database/data-source.js';
-import { placeOf } from '../src/database/keyset.js';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
 const modules = {
@@ -187,21 +186,6 @@ describe('lists', () => {
       const ascending = [...ids.slice(0, 2).sort(), ...ids.slice(2)];
       expect(walked).toEqual(sort === 'createdAt' ? ascending : ascending.reverse());
     }
-  });
-
-  it('start at the cursor, behind row-level security too', async () => {
-    const plan = await house.stack.sqlAs<{ 'QUERY PLAN': string }>(
-      'licensing',
-      'app',
-      `BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-       EXPLAIN SELECT id FROM licenses AS l WHERE organization_id = app.org()
-         AND (${placeOf('l')}, id) < ('2030-01-01 00:00:00Z'::timestamptz, '${license.id}'::uuid)
-       ORDER BY ${placeOf('l')} DESC, id DESC`,
-    );
-    const text = plan.map((line) => line['QUERY PLAN']).join('\n');
-    expect(text).toContain('Index Scan Backward using licenses_organization');
-    expect(text).toMatch(/Index Cond: .*ROW\(/);
-    expect(text).not.toContain('Sort');
   });
 
   it('name the modules of a license', async () => {

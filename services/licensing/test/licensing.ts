@@ -1,6 +1,5 @@
 import { expect } from '@jest/globals';
 import {
-  type Define,
   eventually,
   HttpClient,
   IdentityPeer,
@@ -9,8 +8,6 @@ import {
   TestStack,
 } from '#common/testing/index';
 import { defineLicensing } from '../src/licensing.definition.js';
-
-const define = defineLicensing as unknown as Define;
 
 export interface LicenseBody {
   readonly id: string;
@@ -49,7 +46,7 @@ export class LicensingHouse {
   private static async on(stack: TestStack, environment: NodeJS.ProcessEnv): Promise<LicensingHouse> {
     const identity = await IdentityPeer.start(stack);
     const settings = { IDENTITY_URL: identity.url, ...environment };
-    const service = await stack.service('licensing', define, settings);
+    const service = await stack.service('licensing', defineLicensing, settings);
     const admin = await identity.member('platform_admin');
     await eventually(async () => expect((await service.http.get('/health/ready')).body.status).toBe('ok'));
     return new LicensingHouse(stack, identity, service, admin);
@@ -57,7 +54,7 @@ export class LicensingHouse {
 
   /** Another replica on the same database. */
   replica(environment: NodeJS.ProcessEnv = {}): Promise<TestService> {
-    return this.stack.service('licensing', define, { IDENTITY_URL: this.identity.url, ...environment });
+    return this.stack.service('licensing', defineLicensing, { IDENTITY_URL: this.identity.url, ...environment });
   }
 
   as(member: { readonly token: string }): HttpClient {

@@ -14,6 +14,8 @@ export class LicenseCopiesHandler {
     'license.suspended',
     'license.reinstated',
     'license.revoked',
+    'license.expiring',
+    'license.expired',
     'license.module_added',
     'license.module_removed',
   ])

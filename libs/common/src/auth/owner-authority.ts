@@ -29,13 +29,16 @@ export class OwnerAuthority implements Authority {
 
   /** Raises 429 above the limit per user, 503 when the owner is out of reach. */
   async ask(what: 'access' | 'licenses', subject: { userId: string; organizationId: string | null }): Promise<void> {
-    this.take(subject.userId);
     if (what === 'access') await this.askAccess(subject.userId);
-    else if (subject.organizationId !== null) await this.askLicenses(subject.organizationId);
+    else if (subject.organizationId !== null) {
+      this.take(subject.userId);
+      await this.askLicenses(subject.organizationId);
+    }
   }
 
-  /** Brings the copy of one user and its profile up to date. */
-  async askAccess(userId: string): Promise<AccessAnswer> {
+  /** Brings the copy of one user and its profile up to date; counted against the limit of the user who asks. */
+  async askAccess(userId: string, askerId = userId): Promise<AccessAnswer> {
+    this.take(askerId);
     const answer = await this.broker.ask<AccessAnswer>('identity.ask.access', { userId });
     const { user, profile } = answer;
     if (user || profile) {

@@ -51,7 +51,8 @@ export class TokenVerifier {
         requiredClaims: ['sub', 'exp', 'session_id'],
       });
       const { sub, session_id: sessionId, aal, email, exp } = payload;
-      if (!isUUID(sub) || !isUUID(sessionId)) throw badToken('The access token names no user and session.');
+      if (!isUUID(sub, 'loose') || !isUUID(sessionId, 'loose'))
+        throw badToken('The access token names no user and session.');
       const identity: Identity = {
         userId: sub!,
         sessionId: sessionId as string,

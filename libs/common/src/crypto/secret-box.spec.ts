@@ -25,9 +25,11 @@ describe('SecretBox', () => {
   it('opens nothing that was moved, changed, cut short or relabelled', () => {
     const sealed = box.seal('secret', 'row 1');
     expect(() => box.open(sealed, 'row 2')).toThrow('cannot be opened');
-    for (let position = sealed.indexOf('.') + 1; position < sealed.length; position += 5) {
-      const changed = sealed[position] === 'A' ? 'B' : 'A';
-      expect(() => box.open(sealed.slice(0, position) + changed + sealed.slice(position + 1), 'row 1')).toThrow();
+    const [id, body] = sealed.split('.') as [string, string];
+    for (let index = 0; index < Buffer.from(body, 'base64url').length; index += 1) {
+      const bytes = Buffer.from(body, 'base64url');
+      bytes[index]! ^= 1;
+      expect(() => box.open(`${id}.${bytes.toString('base64url')}`, 'row 1')).toThrow('cannot be opened');
     }
     for (const cut of [sealed.slice(0, -4), '2026.', '2026', '']) expect(() => box.open(cut, 'row 1')).toThrow();
     expect(() => box.open(sealed.replace('2026.', '2025.'), 'row 1')).toThrow('cannot be opened');

@@ -3,6 +3,7 @@ export { type ConstraintProblems, isInfrastructure } from './errors.js';
 export { createPool } from './pool.js';
 export { Schema } from './schema.js';
 export { authorizationCopies } from './sql/authorization-copies.js';
+export { creationOrder } from './sql/creation-order.js';
 export { eventTables } from './sql/event-tables.js';
 export { protect, rolesOf } from './sql/roles.js';
 export { runAsDefiner, tenantSettings } from './sql/tenant-settings.js';

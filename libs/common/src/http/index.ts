@@ -1,7 +1,8 @@
 export { Context, RequestTrace } from './context.js';
+export { Nullable, Optional, Text, Trimmed } from './fields.js';
 export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
 export { bodyLimit, useBoundedJson } from './json-body.js';
-export { type ListRow, pageJson, PageQuery, type Position, positionOf } from './page.js';
+export { type ListRow, pageJson, PageQuery, type PageSource, pageStatement } from './page.js';
 export { forbidden, invalid, notFound, Problem, referenceNotFound, unavailable, type Violation } from './problem.js';
 export { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
 export { RequestValidation } from './validation.js';

@@ -30,7 +30,7 @@ const query = new ValidationPipe({
   exceptionFactory: problemOf('?', '.'),
 });
 
-/** Validates bodies and queries by their classes; unknown fields are refused. Uuids in the path must be uuids. */
+/** Validates bodies and queries by their classes; unknown fields are refused. Ids in the path must be uuids, of any version: those of an import need be of none. */
 export class RequestValidation implements PipeTransform {
   transform(value: unknown, metadata: ArgumentMetadata): unknown {
     if (metadata.type === 'body') {
@@ -40,7 +40,7 @@ export class RequestValidation implements PipeTransform {
       return body.transform(value, metadata);
     }
     if (metadata.type === 'query') return query.transform(value, metadata);
-    if (metadata.type === 'param' && isIdName(metadata.data) && !isUUID(value)) {
+    if (metadata.type === 'param' && isIdName(metadata.data) && !isUUID(value, 'loose')) {
       throw invalid(`{${metadata.data}}`, `${metadata.data} must be a UUID`);
     }
     return value;

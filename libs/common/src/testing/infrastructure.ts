@@ -38,9 +38,9 @@ export async function startInfrastructure(): Promise<void> {
   postgres = server;
   const passwords = Object.fromEntries(serviceNames.map((service) => [service, randomPasswords()]));
   const adminUrl = Object.fromEntries(serviceNames.map((service) => [service, server.superuserUrl(service)]));
-  const infrastructure = { folder, postgresPid: server.pid, adminUrl, passwords, natsBinary } as Infrastructure;
-  for (const service of serviceNames) await migrateTemplate(service, infrastructure);
-  process.env[variable] = JSON.stringify(infrastructure);
+  const started = { folder, postgresPid: server.pid, adminUrl, passwords, natsBinary } as Infrastructure;
+  for (const service of serviceNames) await migrateTemplate(service, started);
+  process.env[variable] = JSON.stringify(started);
 }
 
 async function migrateTemplate(service: ServiceName, { adminUrl, passwords }: Infrastructure): Promise<void> {

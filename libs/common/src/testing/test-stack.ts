@@ -15,7 +15,9 @@ import { HttpClient } from './http-client.js';
 import { type Infrastructure, infrastructure } from './infrastructure.js';
 
 /** Makes a definition from an environment: what a service's `main.ts` calls. */
-export type Define = (environment: NodeJS.ProcessEnv) => ServiceDefinition<ServiceConfig>;
+export type Define<Config extends ServiceConfig = ServiceConfig> = (
+  environment: NodeJS.ProcessEnv,
+) => ServiceDefinition<Config>;
 
 export interface TestService {
   readonly http: HttpClient;
@@ -35,7 +37,7 @@ export class TestStack {
   private readonly closers: (() => Promise<unknown>)[] = [];
 
   private constructor(
-    private readonly infrastructure: Infrastructure,
+    private readonly run: Infrastructure,
     readonly nats: NatsServer,
     readonly administrator: NatsConnection,
     private readonly folder: string,
@@ -60,7 +62,7 @@ export class TestStack {
   async database(service: ServiceName): Promise<PerRole> {
     const known = this.databases.get(service);
     if (known) return known.urls;
-    const template = new URL(this.infrastructure.adminUrl[service]).pathname.slice(1);
+    const template = new URL(this.run.adminUrl[service]).pathname.slice(1);
     const options = { ...this.databaseOptions(service), template };
     return this.remember(service, options.database, await cloneDatabase(options));
   }
@@ -75,7 +77,7 @@ export class TestStack {
 
   private databaseOptions(service: ServiceName) {
     const database = `${service}_${process.pid}_${(clones += 1)}`;
-    return { adminUrl: this.maintenanceUrl(), service, passwords: this.infrastructure.passwords[service], database };
+    return { adminUrl: this.maintenanceUrl(), service, passwords: this.run.passwords[service], database };
   }
 
   private remember(service: ServiceName, name: string, urls: PerRole): PerRole {
@@ -86,7 +88,7 @@ export class TestStack {
   /** Runs SQL as superuser in the service's clone: to look behind the walls, and to break things. */
   async sql<Row extends pg.QueryResultRow>(service: ServiceName, text: string, values: unknown[] = []): Promise<Row[]> {
     await this.database(service);
-    const url = new URL(this.infrastructure.adminUrl[service]);
+    const url = new URL(this.run.adminUrl[service]);
     url.pathname = this.databases.get(service)!.name;
     return this.query<Row>(url.href, text, values);
   }
@@ -130,7 +132,11 @@ export class TestStack {
   }
 
   /** Starts a replica of a service in this process; it is stopped with the stack. */
-  async service(name: ServiceName, define: Define, extra: NodeJS.ProcessEnv = {}): Promise<TestService> {
+  async service<Config extends ServiceConfig>(
+    name: ServiceName,
+    define: Define<Config>,
+    extra: NodeJS.ProcessEnv = {},
+  ): Promise<TestService> {
     const environment = await this.environment(name, extra);
     const { app, url } = await startService(define(environment));
     let stopped: Promise<void> | undefined;
@@ -168,7 +174,7 @@ export class TestStack {
 
   /** Superuser's URL of the maintenance database: nobody may be connected to a template while it is cloned. */
   private maintenanceUrl(): string {
-    const url = new URL(this.infrastructure.adminUrl.identity);
+    const url = new URL(this.run.adminUrl.identity);
     url.pathname = 'postgres';
     return url.href;
   }

@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ConversationCreated, ConversationDeleted, ConversationUpdated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
-import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import { type ConversationAnswer, conversationJson } from './conversation.answer.js';
 import { Conversation } from './conversation.entity.js';
 import type { ConversationBody } from './dto/conversation-body.js';
@@ -13,15 +12,15 @@ import type { ConversationBody } from './dto/conversation-body.js';
 export class ConversationsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: SortedPageQuery): Promise<string> {
-    const { direction, beyond, at, id, rows: limit } = walkOf(query);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${conversationJson}::text AS item, (${createdAt})::text AS cursor_at, id AS cursor_id
-        FROM conversations WHERE user_id = $1 AND (${createdAt}, id) ${beyond} ($2::timestamptz, $3::uuid)
-        ORDER BY ${createdAt} ${direction}, id ${direction} LIMIT $4`,
-      values: [context.userId, at, id, limit],
-    });
-    return pageJson(rows, query.limit);
+  async list(context: RequestContext, query: PageQuery): Promise<string> {
+    const source = {
+      item: conversationJson,
+      from: 'conversations',
+      alias: 'conversations',
+      where: 'user_id = $1',
+      values: [context.userId],
+    };
+    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {

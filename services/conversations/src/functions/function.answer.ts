@@ -11,7 +11,7 @@ export interface FunctionAnswer {
   readonly updatedAt: string | null;
 }
 
-/** Who owns a row of `functions`, as its index and policies have it; see `createdAt` for why it is no COALESCE. */
+/** Who owns a row of `functions`, as its index and policies have it; see `creationOrder` for why it is no coalesce. */
 export const functionOwner = `CASE WHEN user_id IS NULL THEN created_by ELSE user_id END`;
 
 /** Builds a `FunctionAnswer` from a row of `functions`. */

@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { FunctionCreated, FunctionDeleted, FunctionUpdated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
-import { type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
 import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
@@ -13,15 +12,15 @@ import { StoredFunction } from './function.entity.js';
 export class FunctionsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: SortedPageQuery): Promise<string> {
-    const { direction, beyond, at, id, rows: limit } = walkOf(query);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${functionJson}::text AS item, created_at::text AS cursor_at, id AS cursor_id FROM functions
-        WHERE ${functionOwner} = $1 AND (created_at, id) ${beyond} ($2::timestamptz, $3::uuid)
-        ORDER BY created_at ${direction}, id ${direction} LIMIT $4`,
-      values: [context.userId, at, id, limit],
-    });
-    return pageJson(rows, query.limit);
+  async list(context: RequestContext, query: PageQuery): Promise<string> {
+    const source = {
+      item: functionJson,
+      from: 'functions',
+      alias: 'functions',
+      where: `${functionOwner} = $1`,
+      values: [context.userId],
+    };
+    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {

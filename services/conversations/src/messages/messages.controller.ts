@@ -1,8 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
-import { SortedPageQuery } from '../conventions/sorted-page.js';
+import { Context, PageQuery } from '#common/http/index';
 import { ChangeMessage, CreateMessage } from './dto/message-body.js';
 import type { MessageAnswer } from './message.answer.js';
 import { MessagesService } from './messages.service.js';
@@ -16,7 +15,7 @@ export class MessagesController {
   list(
     @Context() context: RequestContext,
     @Param('conversationId') conversationId: string,
-    @Query() query: SortedPageQuery,
+    @Query() query: PageQuery,
   ): Promise<string> {
     return this.messages.list(context, conversationId, query);
   }

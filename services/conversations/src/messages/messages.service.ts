@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { MessageCreated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
-import { createdAt, type SortedPageQuery, walkOf } from '../conventions/sorted-page.js';
 import type { ChangeMessage, CreateMessage } from './dto/message-body.js';
 import { type MessageAnswer, messageJson } from './message.answer.js';
 import { ChatMessage } from './message.entity.js';
@@ -13,22 +12,21 @@ import { ChatMessage } from './message.entity.js';
 export class MessagesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  /** One statement tells an empty conversation (a row without an item) from one that does not exist (no row). */
-  async list(context: RequestContext, conversationId: string, query: SortedPageQuery): Promise<string> {
-    const { direction, beyond, at, id, rows: limit } = walkOf(query);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT page.item, page.at::text AS cursor_at, page.id AS cursor_id
-        FROM conversations AS c LEFT JOIN LATERAL (
-          SELECT ${messageJson}::text AS item, ${createdAt} AS at, m.id
-          FROM chat_messages AS m
-          WHERE m.conversation_id = c.id AND m.user_id = $2 AND (${createdAt}, m.id) ${beyond} ($3::timestamptz, $4::uuid)
-          ORDER BY ${createdAt} ${direction}, m.id ${direction} LIMIT $5
-        ) AS page ON true
-        WHERE c.id = $1 AND c.user_id = $2 ORDER BY page.at ${direction}, page.id ${direction}`,
-      values: [conversationId, context.userId, at, id, limit],
-    });
+  async list(context: RequestContext, conversationId: string, query: PageQuery): Promise<string> {
+    const page = pageStatement(
+      {
+        item: messageJson,
+        from: 'chat_messages AS m',
+        alias: 'm',
+        where: 'm.conversation_id = c.id AND m.user_id = $2',
+        values: [conversationId, context.userId],
+        parent: { from: 'conversations AS c', where: 'c.id = $1 AND c.user_id = $2' },
+      },
+      query,
+    );
+    const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('conversation');
-    return pageJson(rows[0]!.item === null ? [] : rows, query.limit);
+    return pageJson(rows, query.limit);
   }
 
   async read(context: RequestContext, conversationId: string, id: string): Promise<string> {

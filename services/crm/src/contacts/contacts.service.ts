@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, positionOf } from '#common/http/index';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { tellUpdated, touch } from '../customers/customer-changes.js';
 import { mayRead } from '../customers/customer.sql.js';
 import {
@@ -34,27 +34,28 @@ const isPrimary = (contact: object): boolean => 'isPrimary' in contact && contac
 export class ContactsService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
-    private readonly phones: PhoneNumbers,
+    private readonly numbers: PhoneNumbers,
   ) {}
 
-  /** A page of them, newest first, as JSON text; 404 for a customer that the caller may not read. */
+  /** A page of them as JSON text; 404 for a customer that the caller may not read. */
   async list(
     context: RequestContext,
     kind: ContactKind<ContactList>,
     customerId: string,
-    { limit, cursor }: PageQuery,
+    query: PageQuery,
   ): Promise<string> {
-    const after = positionOf(cursor);
-    const sortValue = `coalesce(x.created_at, '-infinity')`;
-    const rows = await readSeen<ListRow>(this.unitOfWork, context, {
-      text: `SELECT page.* FROM customers AS c LEFT JOIN LATERAL (
-          SELECT ${kind.json}::text AS item, ${sortValue}::text AS cursor_at, x.id AS cursor_id FROM ${kind.table} AS x
-          WHERE x.customer_id = c.id AND ($2::timestamptz IS NULL OR (${sortValue}, x.id) < ($2, $3::uuid))
-          ORDER BY ${sortValue} DESC, x.id DESC LIMIT $4
-        ) AS page ON true WHERE c.id = $1 AND ${mayRead}`,
-      values: [customerId, after?.at ?? null, after?.id ?? null, limit + 1],
-    });
-    return pageJson(rows[0]!.item === null ? [] : rows, limit);
+    const page = pageStatement(
+      {
+        item: kind.json,
+        from: `${kind.table} AS x`,
+        alias: 'x',
+        where: 'x.customer_id = c.id',
+        values: [customerId],
+        parent: { from: 'customers AS c', where: `c.id = $1 AND ${mayRead}` },
+      },
+      query,
+    );
+    return pageJson(await readSeen<ListRow>(this.unitOfWork, context, page), query.limit);
   }
 
   /** One of them as JSON text. */
@@ -75,7 +76,7 @@ export class ContactsService {
   }
 
   createPhone(context: RequestContext, customerId: string, input: PhoneInput): Promise<PhoneView> {
-    const hidden = { phoneE164: this.phones.normalize(input.phone, '/phone') };
+    const hidden = { phoneE164: this.numbers.normalize(input.phone, '/phone') };
     return this.create(
       context,
       phones,
@@ -91,7 +92,7 @@ export class ContactsService {
 
   changePhone(context: RequestContext, customerId: string, id: string, change: PhoneChange): Promise<PhoneView> {
     const { phone } = change;
-    const hidden = phone === undefined ? {} : { phoneE164: this.phones.normalize(phone, '/phone') };
+    const hidden = phone === undefined ? {} : { phoneE164: this.numbers.normalize(phone, '/phone') };
     return this.change(context, phones, customerId, id, change, hidden);
   }
 

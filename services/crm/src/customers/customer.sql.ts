@@ -18,7 +18,7 @@ const userJson = `json_build_object('userId', x.user_id, 'createdAt', app.iso(x.
 
 /** Oldest first; ids break ties, and ids of one request ascend. */
 const children = (table: string, json: string, condition = ''): string =>
-  `(SELECT coalesce(json_agg(${json} ORDER BY x.created_at, x.id), '[]')
+  `(SELECT coalesce(json_agg(${json} ORDER BY x.created_at NULLS FIRST, x.id), '[]')
     FROM ${table} AS x WHERE x.customer_id = c.id${condition})`;
 
 const names = `'id', c.id, 'name', c.name, 'firstName', c.first_name, 'lastName', c.last_name, ${times('c')}`;

@@ -42,7 +42,7 @@ export class CustomersService {
     };
     const numbers = input.phones?.map(({ phone }, index) => this.phones.normalize(phone, `/phones/${index}/phone`));
     const acting = { ...context, ...(organizationId !== undefined && { organizationId }) };
-    return this.organizations.askingOnce(() =>
+    return this.organizations.askingOnce(context, () =>
       this.unitOfWork.run(acting, async (tx) => {
         const holders = await this.holdersOf(tx, input.organizationIds);
         const view = newCustomer(tx, input, holders, primary);

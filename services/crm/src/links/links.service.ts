@@ -18,7 +18,7 @@ export class LinksService {
 
   /** Links an organization; one that is linked already stays so, and nothing is told. */
   linkOrganization(context: RequestContext, id: string, organizationId: string): Promise<OrganizationLinkView> {
-    return this.organizations.askingOnce(() =>
+    return this.organizations.askingOnce(context, () =>
       this.unitOfWork.run(context, async (tx) => {
         const held = await lockCustomer(tx, id);
         const known = held.view.organizations.find((link) => link.organizationId === organizationId);
@@ -44,7 +44,7 @@ export class LinksService {
 
   /** Links a user; the one that is linked already stays so, and nothing is told. */
   linkUser(context: RequestContext, id: string, userId: string): Promise<UserLinkView> {
-    return this.organizations.askingOnce(() =>
+    return this.organizations.askingOnce(context, () =>
       this.unitOfWork.run(context, async (tx) => {
         tx.execute(`SELECT app.hold_user($1)`, [userId]);
         const held = await lockCustomer(tx, id);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { OwnerAuthority } from '#common/auth/index';
+import { OwnerAuthority, type RequestContext } from '#common/auth/index';
 import { type RequestTx, SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Broker } from '#common/events/index';
 import { Problem, referenceNotFound } from '#common/http/index';
@@ -38,21 +38,21 @@ export class OrganizationDirectory {
   }
 
   /** Runs work; for each reference that the copies do not bear out, asks identity and runs it again. */
-  async askingOnce<T>(work: () => Promise<T>): Promise<T> {
+  async askingOnce<T>({ userId }: RequestContext, work: () => Promise<T>): Promise<T> {
     for (const asked = new Set<string>(); ;) {
       try {
         return await work();
       } catch (error) {
         if (!(error instanceof NotBorneOut) || asked.has(error.id)) throw error;
         asked.add(error.id);
-        await this.ask(error);
+        await this.ask(error, userId);
       }
     }
   }
 
-  private async ask({ what, id }: NotBorneOut): Promise<void> {
+  private async ask({ what, id }: NotBorneOut, askerId: string): Promise<void> {
     if (what === 'user') {
-      await this.authority.askAccess(id);
+      await this.authority.askAccess(id, askerId);
       return;
     }
     const question = { organizationId: id };

@@ -57,6 +57,6 @@ export class OwnerAnswers implements OnModuleInit {
 
 function uuidOf(question: unknown, name: string): string {
   const value = (question as Record<string, unknown> | null)?.[name];
-  if (!isUUID(value)) throw invalid(`/${name}`, `${name} must be a UUID`);
+  if (!isUUID(value, 'loose')) throw invalid(`/${name}`, `${name} must be a UUID`);
   return value as string;
 }

@@ -1,8 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
-import { NewestFirstQuery } from '../database/page-statement.js';
+import { Context, PageQuery } from '#common/http/index';
 import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
 import { LlmApiKeysService } from './llm-api-keys.service.js';
 
@@ -12,7 +11,7 @@ export class LlmApiKeysController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: NewestFirstQuery) {
+  list(@Context() context: RequestContext, @Query() query: PageQuery) {
     return this.keys.list(context, query);
   }
 

@@ -3,8 +3,7 @@ import type { RequestContext } from '#common/auth/index';
 import { LlmApiKeyAdded, LlmApiKeyRemoved } from '#common/contracts/index';
 import { SecretBox } from '#common/crypto/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson } from '#common/http/index';
-import { type NewestFirstQuery, pageStatement } from '../database/page-statement.js';
+import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import type { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
 import { LlmApiKey } from './llm-api-key.entity.js';
 
@@ -43,7 +42,7 @@ export class LlmApiKeysService {
     private readonly box: SecretBox,
   ) {}
 
-  async list(context: RequestContext, query: NewestFirstQuery): Promise<string> {
+  async list(context: RequestContext, query: PageQuery): Promise<string> {
     const source = { item: keyJson, from: 'llm_api_keys AS k', alias: 'k', where: 'k.user_id = app.usr()' };
     return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
   }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
-import { type NewestFirstQuery, pageStatement } from '../database/page-statement.js';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { profileColumns } from '../profiles/profile.columns.js';
 import { tellProfileCreated, tellProfileDeleted, type ProfileState } from '../profiles/profile.events.js';
 import type { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
@@ -18,7 +17,7 @@ export class OrganizationsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   /** The own organization; all of them for a platform admin. */
-  list(context: RequestContext, query: NewestFirstQuery): Promise<string> {
+  list(context: RequestContext, query: PageQuery): Promise<string> {
     return this.unitOfWork.run(context, async (tx) => {
       const where = tx.caller.isPlatformAdmin ? 'app.is_admin()' : 'o.id = app.org()';
       const page = pageStatement({ item: organizationJson, from: 'organizations AS o', alias: 'o', where }, query);

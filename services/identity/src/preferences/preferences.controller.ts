@@ -1,7 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
-import { NewestFirstQuery } from '../database/page-statement.js';
+import { Context, PageQuery } from '#common/http/index';
 import { PutPreference } from './dto/put-preference.dto.js';
 import { PreferencesService } from './preferences.service.js';
 
@@ -11,7 +10,7 @@ export class PreferencesController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: NewestFirstQuery) {
+  list(@Context() context: RequestContext, @Query() query: PageQuery) {
     return this.preferences.list(context, query);
   }
 

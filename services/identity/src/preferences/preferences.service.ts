@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { PreferenceChanged } from '#common/contracts/index';
 import { type Tx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson } from '#common/http/index';
-import { type NewestFirstQuery, pageStatement } from '../database/page-statement.js';
+import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import type { PutPreference } from './dto/put-preference.dto.js';
 
 /** 1 to 128 characters, none of them a control character or half of a surrogate pair. */
@@ -23,7 +22,7 @@ interface Written {
 export class PreferencesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: NewestFirstQuery): Promise<string> {
+  async list(context: RequestContext, query: PageQuery): Promise<string> {
     const source = { item: preferenceJson, from: 'user_preferences AS f', alias: 'f', where: 'f.user_id = app.usr()' };
     return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
   }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext, Role } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
-import { pageStatement } from '../database/page-statement.js';
+import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
 import { writeInvitation } from '../invitations/invitations.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
@@ -26,35 +25,21 @@ export class ProfilesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
+    const { role, email, status } = query;
+    const values: unknown[] = [organizationId];
+    const conditions = ['p.organization_id = $1'];
+    if (role !== undefined) conditions.push(`p.role = $${values.push(role)}`);
+    if (email !== undefined) conditions.push(`p.email = $${values.push(email)}`);
+    if (status !== undefined) conditions.push(`p.user_id IS ${status === 'invited' ? '' : 'NOT '}NULL`);
+    const parent = { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' };
+    const where = conditions.join(' AND ');
     const page = pageStatement(
-      {
-        item: profileJson,
-        from: 'user_profile AS p',
-        alias: 'p',
-        where: `p.organization_id = $1 AND ($2::text IS NULL OR p.role = $2) AND ($3::text IS NULL OR p.email = $3)
-          AND ($4::boolean IS NULL OR (p.user_id IS NULL) = $4)`,
-        values: [
-          organizationId,
-          query.role ?? null,
-          query.email ?? null,
-          query.status === undefined ? null : query.status === 'invited',
-        ],
-      },
+      { item: profileJson, from: 'user_profile AS p', alias: 'p', where, values, parent },
       query,
     );
-    const rows = await this.unitOfWork.read<ListRow>(
-      { ...context, organizationId },
-      {
-        text: `SELECT page.* FROM organizations AS o LEFT JOIN LATERAL (${page.text}) AS page ON true
-          WHERE o.id = $1 AND o.id = app.org()`,
-        values: page.values!,
-      },
-    );
+    const rows = await this.unitOfWork.read<ListRow>({ ...context, organizationId }, page);
     if (rows.length === 0) throw notFound('organization');
-    return pageJson(
-      rows.filter((row) => row.item !== null),
-      query.limit,
-    );
+    return pageJson(rows, query.limit);
   }
 
   async read(context: RequestContext, organizationId: string, id: string): Promise<string> {

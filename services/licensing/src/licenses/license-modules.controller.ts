@@ -1,8 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Put, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context } from '#common/http/index';
-import { CreatedPageQuery } from '../database/keyset.js';
+import { Context, PageQuery } from '#common/http/index';
 import { LicenseModulesService } from './license-modules.service.js';
 
 @Controller('v1/licenses/:id/modules')
@@ -11,7 +10,7 @@ export class LicenseModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Param('id') id: string, @Query() query: CreatedPageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Param('id') id: string, @Query() query: PageQuery): Promise<string> {
     return this.licenseModules.list(context, id, query);
   }
 

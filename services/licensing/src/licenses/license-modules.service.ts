@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseModuleAdded, LicenseModuleRemoved } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, referenceNotFound } from '#common/http/index';
-import { type CreatedPageQuery, keyset } from '../database/keyset.js';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement, referenceNotFound } from '#common/http/index';
 import { LicenseModule } from './license-module.entity.js';
 import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
@@ -23,17 +22,24 @@ export interface Granted {
 export class LicenseModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, licenseId: string, query: CreatedPageQuery): Promise<string> {
-    const { place, order, after, values } = keyset('g', query);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT page.* FROM licenses AS l LEFT JOIN LATERAL (
-          SELECT ${grantJson} AS item, (${place})::text AS cursor_at, g.id AS cursor_id
-          FROM ${grants} WHERE g.license_id = l.id AND ${after} ORDER BY ${order} LIMIT $3
-        ) AS page ON true WHERE l.id = $4 AND (l.organization_id = app.org() OR app.is_admin())`,
-      values: [...values, query.limit + 1, licenseId],
-    });
+  async list(context: RequestContext, licenseId: string, query: PageQuery): Promise<string> {
+    const page = pageStatement(
+      {
+        item: grantJson,
+        from: grants,
+        alias: 'g',
+        where: 'g.license_id = l.id',
+        values: [licenseId],
+        parent: {
+          from: 'licenses AS l',
+          where: 'l.id = $1 AND (l.organization_id = app.org() OR app.is_admin())',
+        },
+      },
+      query,
+    );
+    const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('license');
-    return pageJson(rows[0]!.item === null ? [] : rows, query.limit);
+    return pageJson(rows, query.limit);
   }
 
   grant(context: RequestContext, licenseId: string, moduleId: string): Promise<Granted> {

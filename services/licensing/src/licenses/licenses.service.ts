@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseIssued } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, referenceNotFound } from '#common/http/index';
-import { keyset } from '../database/keyset.js';
+import { type ListRow, notFound, pageJson, pageStatement, referenceNotFound } from '#common/http/index';
 import { ExpiryNotices } from '../expiry/expiry-notices.js';
 import { OrganizationsService } from '../organizations/organizations.service.js';
 import type { IssueLicense } from './dto/issue-license.dto.js';
@@ -40,19 +39,24 @@ export class LicensesService {
     return pageJson(met ? await this.page(context, query) : rows, query.limit);
   }
 
+  /** One of two statements is void, so the rows of the other stay in their order. */
   private page(context: RequestContext, query: LicenseQuery): Promise<ListRow[]> {
-    const { limit, organizationId } = query;
-    const { place, order, after, values } = keyset('l', query);
-    const branch = (condition: string): string =>
-      `(SELECT l.* FROM licenses AS l WHERE ${condition} AND ${after} ORDER BY ${order} LIMIT $3)`;
-    const named = organizationId === undefined ? '$4::uuid IS NULL' : 'l.organization_id = $4';
-    return this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${licenseJson} AS item, (${place})::text AS cursor_at, l.id AS cursor_id
-        FROM (${branch(`app.is_admin() AND ${named}`)}
-          UNION ALL ${branch(`NOT app.is_admin() AND l.organization_id = app.org() AND ${named}`)}) AS l
-        ORDER BY ${order} LIMIT $3`,
-      values: [...values, limit + 1, organizationId ?? null],
-    });
+    const { organizationId = null } = query;
+    const named = organizationId === null ? '$1::uuid IS NULL' : 'l.organization_id = $1';
+    const statement = (who: string) =>
+      pageStatement(
+        {
+          item: licenseJson,
+          from: 'licenses AS l',
+          alias: 'l',
+          where: `${who} AND ${named}`,
+          values: [organizationId],
+        },
+        query,
+      );
+    const all = statement('app.is_admin()');
+    const own = statement('NOT app.is_admin() AND l.organization_id = app.org()');
+    return this.unitOfWork.read<ListRow>(context, { ...all, text: `(${all.text}) UNION ALL (${own.text})` });
   }
 
   async get(context: RequestContext, id: string): Promise<string> {

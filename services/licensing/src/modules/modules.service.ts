@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson } from '#common/http/index';
-import { type CreatedPageQuery, keyset } from '../database/keyset.js';
+import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import type { CreateModule } from './dto/create-module.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
 import { Module } from './module.entity.js';
@@ -22,14 +21,9 @@ interface Item extends Record<string, unknown> {
 export class ModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: CreatedPageQuery): Promise<string> {
-    const { place, order, after, values } = keyset('m', query);
-    const rows = await this.unitOfWork.read<ListRow>(context, {
-      text: `SELECT ${moduleJson} AS item, (${place})::text AS cursor_at, m.id AS cursor_id
-        FROM modules AS m WHERE ${after} ORDER BY ${order} LIMIT $3`,
-      values: [...values, query.limit + 1],
-    });
-    return pageJson(rows, query.limit);
+  async list(context: RequestContext, query: PageQuery): Promise<string> {
+    const source = { item: moduleJson, from: 'modules AS m', alias: 'm', where: 'true' };
+    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
   }
 
   async get(context: RequestContext, id: string): Promise<string> {

@@ -20,9 +20,9 @@ const conversation = {
   example: conversation,
 })
 export class ConversationCreated {
-  @IsUUID() conversationId!: string;
+  @IsUUID('loose') conversationId!: string;
   /** Whose conversation it is; nobody else may see it. */
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
   @IsOptional() @IsString() title!: string | null;
   @IsOptional() @IsString() subject!: string | null;
   @IsOptional() @IsISO8601() createdAt!: string | null;
@@ -37,8 +37,8 @@ export class ConversationCreated {
   example: conversation,
 })
 export class ConversationUpdated {
-  @IsUUID() conversationId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') conversationId!: string;
+  @IsUUID('loose') userId!: string;
   @IsOptional() @IsString() title!: string | null;
   @IsOptional() @IsString() subject!: string | null;
   @IsOptional() @IsISO8601() createdAt!: string | null;
@@ -53,6 +53,6 @@ export class ConversationUpdated {
   example: { conversationId, userId },
 })
 export class ConversationDeleted {
-  @IsUUID() conversationId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') conversationId!: string;
+  @IsUUID('loose') userId!: string;
 }

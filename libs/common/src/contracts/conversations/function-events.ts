@@ -20,9 +20,9 @@ const kept = {
   example: kept,
 })
 export class FunctionCreated {
-  @IsUUID() functionId!: string;
+  @IsUUID('loose') functionId!: string;
   /** Whose function it is; nobody else may see it. */
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
   @IsString() name!: string;
   @IsOptional() @IsString() description!: string | null;
   @IsISO8601() createdAt!: string;
@@ -37,8 +37,8 @@ export class FunctionCreated {
   example: kept,
 })
 export class FunctionUpdated {
-  @IsUUID() functionId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') functionId!: string;
+  @IsUUID('loose') userId!: string;
   @IsString() name!: string;
   @IsOptional() @IsString() description!: string | null;
   @IsISO8601() createdAt!: string;
@@ -53,6 +53,6 @@ export class FunctionUpdated {
   example: { functionId, userId },
 })
 export class FunctionDeleted {
-  @IsUUID() functionId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') functionId!: string;
+  @IsUUID('loose') userId!: string;
 }

@@ -19,10 +19,10 @@ export type MessageRole = (typeof messageRoles)[number];
   },
 })
 export class MessageCreated {
-  @IsUUID() messageId!: string;
-  @IsUUID() conversationId!: string;
+  @IsUUID('loose') messageId!: string;
+  @IsUUID('loose') conversationId!: string;
   /** Whose conversation it is; nobody else may see it. */
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
   @IsIn(messageRoles) role!: MessageRole;
   @IsISO8601() createdAt!: string;
 }

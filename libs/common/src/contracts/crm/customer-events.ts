@@ -28,13 +28,13 @@ const customer = {
 };
 
 export class CustomerEmailState {
-  @IsUUID() id!: string;
+  @IsUUID('loose') id!: string;
   @IsString() email!: string;
   @IsBoolean() isPrimary!: boolean;
 }
 
 export class CustomerPhoneState {
-  @IsUUID() id!: string;
+  @IsUUID('loose') id!: string;
   /** As it was typed. */
   @IsString() phone!: string;
   @IsOptional() @IsString() type!: string | null;
@@ -42,7 +42,7 @@ export class CustomerPhoneState {
 }
 
 export class CustomerAddressState {
-  @IsUUID() id!: string;
+  @IsUUID('loose') id!: string;
   @IsOptional() @IsString() addressLine1!: string | null;
   @IsOptional() @IsString() addressLine2!: string | null;
   @IsString() city!: string;
@@ -53,7 +53,7 @@ export class CustomerAddressState {
 
 /** The customer after the event, without its links: not everybody who may read the customer may know them all. */
 export abstract class CustomerState {
-  @IsUUID() customerId!: string;
+  @IsUUID('loose') customerId!: string;
   @IsString() name!: string;
   @IsString() firstName!: string;
   @IsString() lastName!: string;
@@ -71,7 +71,7 @@ export abstract class CustomerState {
 })
 export class CustomerCreated extends CustomerState {
   /** The organization that created the customer. */
-  @IsUUID() organizationId!: string;
+  @IsUUID('loose') organizationId!: string;
 }
 
 @EventContract({
@@ -91,19 +91,19 @@ export class CustomerUpdated extends CustomerState {}
   example: { customerId },
 })
 export class CustomerDeleted {
-  @IsUUID() customerId!: string;
+  @IsUUID('loose') customerId!: string;
 }
 
 export const linkTypes = ['organization', 'user'] as const;
 
 /** One link of a customer; the id of the other end, by type. */
 export abstract class CustomerLink {
-  @IsUUID() customerId!: string;
+  @IsUUID('loose') customerId!: string;
   @IsIn(linkTypes) linkType!: (typeof linkTypes)[number];
   /** Present when `linkType` is `organization`. */
-  @IsOptional() @IsUUID() organizationId?: string;
+  @IsOptional() @IsUUID('loose') organizationId?: string;
   /** Present when `linkType` is `user`. */
-  @IsOptional() @IsUUID() userId?: string;
+  @IsOptional() @IsUUID('loose') userId?: string;
 }
 
 @EventContract({

@@ -9,8 +9,8 @@ const key = {
 
 /** What every event about a user's key for a provider of language models carries: never the key, nor a part of it. */
 export abstract class LlmApiKeyState {
-  @IsUUID() keyId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') keyId!: string;
+  @IsUUID('loose') userId!: string;
   @IsString() provider!: string;
 }
 

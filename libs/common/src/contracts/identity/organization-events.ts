@@ -11,7 +11,7 @@ const organizationId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a01';
   example: { organizationId, name: 'Acme', isOperator: false },
 })
 export class OrganizationCreated {
-  @IsUUID() organizationId!: string;
+  @IsUUID('loose') organizationId!: string;
   @IsString() name!: string;
   /** True for the operator's own organization. */
   @IsBoolean() isOperator!: boolean;
@@ -25,7 +25,7 @@ export class OrganizationCreated {
   example: { organizationId, name: 'Acme Ltd', isOperator: false },
 })
 export class OrganizationUpdated {
-  @IsUUID() organizationId!: string;
+  @IsUUID('loose') organizationId!: string;
   @IsString() name!: string;
   @IsBoolean() isOperator!: boolean;
 }
@@ -38,5 +38,5 @@ export class OrganizationUpdated {
   example: { organizationId },
 })
 export class OrganizationDeleted {
-  @IsUUID() organizationId!: string;
+  @IsUUID('loose') organizationId!: string;
 }

@@ -14,8 +14,8 @@ import { EventContract } from '../contract.js';
   },
 })
 export class PreferenceChanged {
-  @IsUUID() preferenceId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') preferenceId!: string;
+  @IsUUID('loose') userId!: string;
   @IsString() preferenceKey!: string;
   /** True when it was removed. */
   @IsBoolean() deleted!: boolean;

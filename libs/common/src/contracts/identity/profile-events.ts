@@ -17,9 +17,9 @@ const profile = {
   example: profile,
 })
 export class ProfileCreated {
-  @IsUUID() profileId!: string;
-  @IsUUID() organizationId!: string;
-  @IsOptional() @IsUUID() userId!: string | null;
+  @IsUUID('loose') profileId!: string;
+  @IsUUID('loose') organizationId!: string;
+  @IsOptional() @IsUUID('loose') userId!: string | null;
   @IsString() role!: string;
   @IsISO8601() createdAt!: string;
 }
@@ -32,9 +32,9 @@ export class ProfileCreated {
   example: profile,
 })
 export class ProfileUpdated {
-  @IsUUID() profileId!: string;
-  @IsUUID() organizationId!: string;
-  @IsOptional() @IsUUID() userId!: string | null;
+  @IsUUID('loose') profileId!: string;
+  @IsUUID('loose') organizationId!: string;
+  @IsOptional() @IsUUID('loose') userId!: string | null;
   @IsString() role!: string;
   @IsISO8601() createdAt!: string;
 }
@@ -47,9 +47,9 @@ export class ProfileUpdated {
   example: profile,
 })
 export class ProfileDeleted {
-  @IsUUID() profileId!: string;
-  @IsUUID() organizationId!: string;
-  @IsOptional() @IsUUID() userId!: string | null;
+  @IsUUID('loose') profileId!: string;
+  @IsUUID('loose') organizationId!: string;
+  @IsOptional() @IsUUID('loose') userId!: string | null;
   @IsString() role!: string;
   @IsISO8601() createdAt!: string;
 }

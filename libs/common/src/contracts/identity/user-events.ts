@@ -12,7 +12,7 @@ const user = { userId, email: 'ada@example.com', emailConfirmed: true };
   example: user,
 })
 export class UserRegistered {
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
   @IsOptional() @IsEmail() email!: string | null;
   /** Only a confirmed address proves anything about its holder. */
   @IsBoolean() emailConfirmed!: boolean;
@@ -26,7 +26,7 @@ export class UserRegistered {
   example: user,
 })
 export class UserUpdated {
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
   @IsOptional() @IsEmail() email!: string | null;
   @IsBoolean() emailConfirmed!: boolean;
 }
@@ -39,7 +39,7 @@ export class UserUpdated {
   example: { userId },
 })
 export class UserDeleted {
-  @IsUUID() userId!: string;
+  @IsUUID('loose') userId!: string;
 }
 
 @EventContract({
@@ -50,7 +50,7 @@ export class UserDeleted {
   example: { sessionId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a03', userId, revokedAt: '2026-11-22T09:30:00.000Z' },
 })
 export class SessionRevoked {
-  @IsUUID() sessionId!: string;
-  @IsUUID() userId!: string;
+  @IsUUID('loose') sessionId!: string;
+  @IsUUID('loose') userId!: string;
   @IsISO8601() revokedAt!: string;
 }

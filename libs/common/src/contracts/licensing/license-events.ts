@@ -12,8 +12,8 @@ const license = {
 
 /** What every license event carries: the state after it, without the license key. */
 export abstract class LicenseState {
-  @IsUUID() licenseId!: string;
-  @IsUUID() organizationId!: string;
+  @IsUUID('loose') licenseId!: string;
+  @IsUUID('loose') organizationId!: string;
   /** Null: never expires. */
   @IsOptional() @IsISO8601() expirationDate!: string | null;
   @IsBoolean() suspended!: boolean;

@@ -11,7 +11,7 @@ const module = { moduleId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a06', code: 'report
   example: module,
 })
 export class ModuleCreated {
-  @IsUUID() moduleId!: string;
+  @IsUUID('loose') moduleId!: string;
   /** Fixed for life. */
   @IsString() code!: string;
   @IsString() name!: string;
@@ -25,7 +25,7 @@ export class ModuleCreated {
   example: { ...module, name: 'Reporting' },
 })
 export class ModuleUpdated {
-  @IsUUID() moduleId!: string;
+  @IsUUID('loose') moduleId!: string;
   @IsString() code!: string;
   @IsString() name!: string;
 }

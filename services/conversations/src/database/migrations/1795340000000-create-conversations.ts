@@ -1,13 +1,16 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { authorizationCopies, eventTables, protect, runAsDefiner, tenantSettings } from '#common/database/index';
+import {
+  authorizationCopies,
+  creationOrder,
+  eventTables,
+  protect,
+  runAsDefiner,
+  tenantSettings,
+} from '#common/database/index';
 
 const service = 'conversations';
 
-/**
- * What lists are sorted by, and who owns a function. Written as CASE because PostgreSQL holds COALESCE to be leaky: under
- * row-level security a condition on it is no condition of the index, and every page would read all pages before it.
- */
-const createdAt = `(CASE WHEN created_at IS NULL THEN '-infinity'::timestamptz ELSE created_at END)`;
+/** Who owns a function; see `creationOrder` for why it is no coalesce. */
 const functionOwner = `(CASE WHEN user_id IS NULL THEN created_by ELSE user_id END)`;
 
 const tables = [
@@ -21,7 +24,8 @@ const tables = [
      version integer NOT NULL DEFAULT 1,
      CONSTRAINT conversations_pkey PRIMARY KEY (id)
    )`,
-  `CREATE INDEX conversations_of_user ON conversations (user_id, ${createdAt} DESC, id DESC)`,
+  `CREATE INDEX conversations_of_user
+     ON conversations (user_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE chat_messages (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      conversation_id uuid NOT NULL,
@@ -36,7 +40,8 @@ const tables = [
        REFERENCES conversations (id) ON DELETE CASCADE,
      CONSTRAINT chat_messages_role CHECK (role IN ('user', 'assistant', 'system', 'tool'))
    )`,
-  `CREATE INDEX chat_messages_of_conversation ON chat_messages (conversation_id, ${createdAt} DESC, id DESC)`,
+  `CREATE INDEX chat_messages_of_conversation
+     ON chat_messages (conversation_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE functions (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      created_by uuid NOT NULL,
@@ -50,7 +55,7 @@ const tables = [
      version integer NOT NULL DEFAULT 1,
      CONSTRAINT functions_pkey PRIMARY KEY (id)
    )`,
-  `CREATE INDEX functions_of_owner ON functions (${functionOwner}, created_at DESC, id DESC)`,
+  `CREATE INDEX functions_of_owner ON functions (${functionOwner}, (${creationOrder()}) DESC, id DESC)`,
   `CREATE INDEX functions_of_other_creators ON functions (created_by) WHERE user_id <> created_by`,
   `CREATE TABLE erasures (
      user_id uuid NOT NULL,

@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsByteLength, IsOptional, IsString, Length } from 'class-validator';
-import { MayBeAbsent, Trimmed } from '../../conventions/text.js';
+import { IsByteLength, IsString } from 'class-validator';
+import { Nullable, Optional, Text } from '#common/http/index';
 import { IsInputSchema } from './input-schema.js';
 
 /** Bytes of code in UTF-8 at most. */
@@ -10,15 +10,11 @@ const codeLimit = 100_000;
 const AsSent = (): PropertyDecorator => Transform(({ obj, key }) => (obj as Record<string, unknown>)[key]);
 
 export class CreateFunction {
-  @Trimmed()
-  @IsString()
-  @Length(1, 200)
+  @Text(200)
   name!: string;
 
-  @IsOptional()
-  @Trimmed()
-  @IsString()
-  @Length(1, 4_000)
+  @Nullable()
+  @Text(4_000)
   description?: string | null;
 
   @IsString()
@@ -26,7 +22,7 @@ export class CreateFunction {
   code!: string;
 
   /** JSON Schema of the input. */
-  @IsOptional()
+  @Nullable()
   @AsSent()
   @IsInputSchema()
   parameters?: object | null;
@@ -34,24 +30,20 @@ export class CreateFunction {
 
 /** What is not named stays as it is; null removes a description or parameters. */
 export class ChangeFunction {
-  @MayBeAbsent()
-  @Trimmed()
-  @IsString()
-  @Length(1, 200)
+  @Optional()
+  @Text(200)
   name?: string;
 
-  @IsOptional()
-  @Trimmed()
-  @IsString()
-  @Length(1, 4_000)
+  @Nullable()
+  @Text(4_000)
   description?: string | null;
 
-  @MayBeAbsent()
+  @Optional()
   @IsString()
   @IsByteLength(1, codeLimit)
   code?: string;
 
-  @IsOptional()
+  @Nullable()
   @AsSent()
   @IsInputSchema()
   parameters?: object | null;

@@ -1,6 +1,6 @@
-import { IsByteLength, IsIn, IsOptional, IsString } from 'class-validator';
+import { IsByteLength, IsIn, IsString } from 'class-validator';
 import { type MessageRole, messageRoles } from '#common/contracts/conversations/index';
-import { MayBeAbsent } from '../../conventions/text.js';
+import { Nullable, Optional } from '#common/http/index';
 
 /** Bytes of a message's text in UTF-8 at most. */
 const contentLimit = 100_000;
@@ -11,19 +11,19 @@ export class CreateMessage {
   messageContent!: string;
 
   /** Who speaks; the user when left out. */
-  @IsOptional()
+  @Nullable()
   @IsIn(messageRoles)
   role?: MessageRole | null;
 }
 
 export class ChangeMessage {
-  @MayBeAbsent()
+  @Optional()
   @IsString()
   @IsByteLength(1, contentLimit)
   messageContent?: string;
 
   /** Null is the user. */
-  @IsOptional()
+  @Nullable()
   @IsIn(messageRoles)
   role?: MessageRole | null;
 }

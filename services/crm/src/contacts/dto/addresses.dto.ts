@@ -1,4 +1,4 @@
-import { Nullable, Optional, Text } from '../../fields.js';
+import { Nullable, Optional, Text } from '#common/http/index';
 
 class AddressLines {
   @Nullable()

@@ -1,5 +1,5 @@
 import { IsBoolean, IsEmail } from 'class-validator';
-import { Optional, Text } from '../../fields.js';
+import { Optional, Text } from '#common/http/index';
 
 export class EmailInput {
   @Text(320)

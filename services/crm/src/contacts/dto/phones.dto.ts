@@ -1,5 +1,5 @@
 import { IsBoolean } from 'class-validator';
-import { Nullable, Optional, Text } from '../../fields.js';
+import { Nullable, Optional, Text } from '#common/http/index';
 
 export class PhoneInput {
   /** Kept as typed; must be a number with its country code unless the service has a default country. */

@@ -1,8 +1,9 @@
 import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID } from 'class-validator';
+import { Optional, Text } from '#common/http/index';
 import { AddressInput } from '../../contacts/dto/addresses.dto.js';
 import { EmailInput } from '../../contacts/dto/emails.dto.js';
 import { PhoneInput } from '../../contacts/dto/phones.dto.js';
-import { ListOf, Optional, Text } from '../../fields.js';
+import { ListOf } from '../../list-of.js';
 import { childrenLimit } from '../customer.view.js';
 
 export class CustomerInput {
@@ -35,7 +36,7 @@ export class CustomerInput {
   @ArrayNotEmpty()
   @ArrayMaxSize(childrenLimit)
   @ArrayUnique()
-  @IsUUID(undefined, { each: true })
+  @IsUUID('loose', { each: true })
   organizationIds?: string[];
 }
 

@@ -1,8 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
-import { IsEmail, IsIn, isISO8601, IsString, IsUUID } from 'class-validator';
-import { PageQuery } from '#common/http/index';
-import { Optional, Text } from '../../fields.js';
+import { IsEmail, isISO8601, IsString, IsUUID } from 'class-validator';
+import { Optional, PageQuery, Text } from '#common/http/index';
 
 const instant = /^[12]\d{3}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
 
@@ -19,14 +18,11 @@ const Instant = (): PropertyDecorator =>
     IsString({ message: ({ property }) => `${property} must be an ISO 8601 date, or a time with its offset` }),
   );
 
-/** Filters and order of the list of customers. Texts of addresses are compared as they are. */
+/** Filters of the list of customers. Texts of addresses are compared as they are. */
 export class CustomersQuery extends PageQuery {
-  @IsIn(['createdAt', '-createdAt'])
-  sort: 'createdAt' | '-createdAt' = '-createdAt';
-
   /** Another than the own one shows nothing, except to platform admins. */
   @Optional()
-  @IsUUID()
+  @IsUUID('loose')
   organizationId?: string;
 
   /** Without regard to case. */

@@ -66,15 +66,18 @@ const prepareLink = definerTrigger(
   'prepare_link',
   'BEFORE INSERT',
   ['customer_organization'],
-  `BEGIN
-     PERFORM pg_current_xact_id();
-     IF EXISTS (SELECT FROM public.ref_organization AS o
-                WHERE o.organization_id = NEW.organization_id AND o.deleted_at IS NOT NULL) THEN
+  `DECLARE
+     own_number xid8 := pg_current_xact_id();
+     gone boolean;
+   BEGIN
+     SELECT c.created_at, EXISTS (SELECT FROM public.ref_organization AS o
+         WHERE o.organization_id = NEW.organization_id AND o.deleted_at IS NOT NULL)
+       INTO NEW.customer_created_at, gone FROM public.customers AS c WHERE c.id = NEW.customer_id;
+     IF gone THEN
        RAISE EXCEPTION 'the organization is deleted'
          USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'customer_organization_organization';
      END IF;
-     SELECT coalesce(c.created_at, '-infinity') INTO NEW.customer_created_at
-       FROM public.customers AS c WHERE c.id = NEW.customer_id;
+     NEW.customer_created_at := coalesce(NEW.customer_created_at, '-infinity');
      RETURN NEW;
    END`,
 );

@@ -1,6 +1,6 @@
 import { IsUUID } from 'class-validator';
 
 export class UserLinkInput {
-  @IsUUID()
+  @IsUUID('loose')
   userId!: string;
 }

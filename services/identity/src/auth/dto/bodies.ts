@@ -1,4 +1,5 @@
-import { IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsObject, IsString, MaxLength } from 'class-validator';
+import { Optional } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 import { BoundedJson } from '../../users/bounded-json.js';
 import { passwordLength } from '../passwords.js';
@@ -15,7 +16,7 @@ const Password = (): PropertyDecorator => (target, property) => {
 };
 
 const Metadata = (): PropertyDecorator => (target, property) => {
-  IsOptional()(target, property);
+  Optional()(target, property);
   IsObject({ message: 'data must be an object' })(target, property);
   BoundedJson(metadataBounds)(target, property);
 };
@@ -46,11 +47,11 @@ export class RefreshBody {
 }
 
 export class UpdateUserBody {
-  @IsOptional()
+  @Optional()
   @EmailAddress()
   email?: string;
 
-  @IsOptional()
+  @Optional()
   @Password()
   password?: string;
 

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { eventTables, tenantSettings } from '#common/database/index';
+import { creationOrder, eventTables, tenantSettings } from '#common/database/index';
 import { functions, policies } from './1795341600000-walls.js';
 
 const tables = [
@@ -13,7 +13,7 @@ const tables = [
      CONSTRAINT organizations_pkey PRIMARY KEY (id)
    )`,
   `CREATE UNIQUE INDEX organizations_operator ON organizations (is_operator) WHERE is_operator`,
-  `CREATE INDEX organizations_newest ON organizations (coalesce(created_at, '-infinity') DESC, id DESC)`,
+  `CREATE INDEX organizations_newest ON organizations ((${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE users (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      email text,
@@ -46,7 +46,7 @@ const tables = [
      CONSTRAINT user_profile_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)
    )`,
   `CREATE INDEX user_profile_newest
-     ON user_profile (organization_id, coalesce(created_at, '-infinity') DESC, id DESC)`,
+     ON user_profile (organization_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE invitations (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      profile_id uuid NOT NULL,
@@ -75,7 +75,7 @@ const tables = [
      CONSTRAINT user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
    )`,
   `CREATE INDEX user_preferences_newest
-     ON user_preferences (user_id, coalesce(created_at, '-infinity') DESC, id DESC)`,
+     ON user_preferences (user_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE llm_api_keys (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      user_id uuid NOT NULL,
@@ -91,7 +91,7 @@ const tables = [
      CONSTRAINT llm_api_keys_pkey PRIMARY KEY (id),
      CONSTRAINT llm_api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
    )`,
-  `CREATE INDEX llm_api_keys_newest ON llm_api_keys (user_id, coalesce(created_at, '-infinity') DESC, id DESC)`,
+  `CREATE INDEX llm_api_keys_newest ON llm_api_keys (user_id, (${creationOrder()}) DESC, id DESC)`,
   `CREATE TABLE sessions (
      id uuid NOT NULL DEFAULT gen_random_uuid(),
      user_id uuid NOT NULL,

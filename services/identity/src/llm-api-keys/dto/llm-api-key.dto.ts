@@ -1,5 +1,5 @@
-import { Transform } from 'class-transformer';
-import { Length, Matches, ValidateIf } from 'class-validator';
+import { Length, Matches } from 'class-validator';
+import { Optional, Trimmed } from '#common/http/index';
 
 const Provider = (): PropertyDecorator =>
   Matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
@@ -8,7 +8,7 @@ const Provider = (): PropertyDecorator =>
 
 /** Messages never repeat the key. */
 const ApiKey = (): PropertyDecorator => (target, property) => {
-  Transform(({ value }) => (typeof value === 'string' ? value.trim() : (value as unknown)))(target, property);
+  Trimmed()(target, property);
   Matches(/^[\x21-\x7e]+$/, { message: 'apiKey must be printable ASCII without spaces' })(target, property);
   Length(8, 1_024, { message: 'apiKey must have 8 to 1024 characters' })(target, property);
 };
@@ -23,11 +23,11 @@ export class AddLlmApiKey {
 
 export class ChangeLlmApiKey {
   /** Takes the new provider's key with it. */
-  @ValidateIf((_, value) => value !== undefined)
+  @Optional()
   @Provider()
   provider?: string;
 
-  @ValidateIf((_, value) => value !== undefined)
+  @Optional()
   @ApiKey()
   apiKey?: string;
 }

@@ -1,20 +1,12 @@
-import { Transform } from 'class-transformer';
-import { IsNotEmpty, IsString, MaxLength, ValidateIf } from 'class-validator';
-
-const Name = (): PropertyDecorator => (target, property) => {
-  Transform(({ value }) => (typeof value === 'string' ? value.trim() : (value as unknown)))(target, property);
-  IsString()(target, property);
-  IsNotEmpty()(target, property);
-  MaxLength(200)(target, property);
-};
+import { Optional, Text } from '#common/http/index';
 
 export class CreateOrganization {
-  @Name()
+  @Text(200)
   name!: string;
 }
 
 export class ChangeOrganization {
-  @ValidateIf((_, value) => value !== undefined)
-  @Name()
+  @Optional()
+  @Text(200)
   name?: string;
 }

@@ -1,9 +1,10 @@
-import { IsDefined, IsOptional, IsString, ValidateIf } from 'class-validator';
+import { IsDefined, IsString, ValidateIf } from 'class-validator';
+import { Nullable } from '#common/http/index';
 import { BoundedJson } from '../../users/bounded-json.js';
 
 export class PutPreference {
   /** May be repeated; then it must be the one in the path. */
-  @IsOptional()
+  @Nullable()
   @IsString()
   preferenceKey?: string;
 

@@ -1,6 +1,6 @@
-import { IsIn, IsOptional, ValidateIf } from 'class-validator';
+import { IsIn } from 'class-validator';
 import { type Role, roles } from '#common/auth/index';
-import { NewestFirstQuery } from '../../database/page-statement.js';
+import { Optional, PageQuery } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 
 export class InviteProfile {
@@ -12,21 +12,21 @@ export class InviteProfile {
 }
 
 export class ChangeProfile {
-  @ValidateIf((_, value) => value !== undefined)
+  @Optional()
   @IsIn(roles)
   role?: Role;
 }
 
-export class ProfilesQuery extends NewestFirstQuery {
-  @IsOptional()
+export class ProfilesQuery extends PageQuery {
+  @Optional()
   @IsIn(roles)
   role?: Role;
 
-  @IsOptional()
+  @Optional()
   @IsIn(['invited', 'active'])
   status?: 'invited' | 'active';
 
-  @IsOptional()
+  @Optional()
   @EmailAddress()
   email?: string;
 }

@@ -1,6 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import {
   authorizationCopies,
+  creationOrder,
   eventTables,
   protect,
   rolesOf,
@@ -9,9 +10,6 @@ import {
 } from '#common/database/index';
 
 const { definer } = rolesOf('licensing');
-
-/** The order of creation; see `placeOf` on why it is no coalesce. */
-const place = `CASE WHEN created_at IS NULL THEN '-infinity' ELSE created_at END`;
 
 const modules = [
   `CREATE TABLE modules (
@@ -22,7 +20,7 @@ const modules = [
      created_at timestamptz DEFAULT now(),
      updated_at timestamptz DEFAULT now()
    )`,
-  `CREATE INDEX modules_place ON modules ((${place}), id)`,
+  `CREATE INDEX modules_place ON modules ((${creationOrder()}), id)`,
   `INSERT INTO modules (id, code, name) VALUES
      ('00000000-0000-4000-8000-000000000001', 'crm', 'Customers'),
      ('00000000-0000-4000-8000-000000000002', 'conversations', 'Conversations'),
@@ -80,8 +78,8 @@ const licenses = [
      notice_days smallint
    )`,
   `CREATE UNIQUE INDEX licenses_one_trial ON licenses (organization_id) WHERE trial`,
-  `CREATE INDEX licenses_organization ON licenses (organization_id, (${place}), id)`,
-  `CREATE INDEX licenses_place ON licenses ((${place}), id)`,
+  `CREATE INDEX licenses_organization ON licenses (organization_id, (${creationOrder()}), id)`,
+  `CREATE INDEX licenses_place ON licenses ((${creationOrder()}), id)`,
   `CREATE INDEX licenses_next_notice ON licenses (app.next_notice(expiration_date, notice_date, notice_days))
      WHERE revoked_at IS NULL`,
   `CREATE TABLE license_modules (

@@ -1,18 +1,19 @@
-import { IsOptional, IsUUID } from 'class-validator';
+import { IsUUID } from 'class-validator';
+import { Nullable } from '#common/http/index';
 import { IsInstant } from './instant.decorator.js';
 import { IsModuleCodes } from './module-codes.decorator.js';
 
 export class IssueLicense {
-  @IsUUID()
+  @IsUUID('loose')
   organizationId!: string;
 
   /** In the future; without it the license never expires. */
-  @IsOptional()
+  @Nullable()
   @IsInstant()
   expirationDate?: string | null;
 
   /** Codes of the modules that it grants; none by default. */
-  @IsOptional()
+  @Nullable()
   @IsModuleCodes()
   modules?: string[] | null;
 }

@@ -1,9 +1,9 @@
-import { IsOptional, IsUUID } from 'class-validator';
-import { CreatedPageQuery } from '../../database/keyset.js';
+import { IsUUID } from 'class-validator';
+import { Optional, PageQuery } from '#common/http/index';
 
-export class LicenseQuery extends CreatedPageQuery {
+export class LicenseQuery extends PageQuery {
   /** Only the licenses of this organization. */
-  @IsOptional()
-  @IsUUID()
+  @Optional()
+  @IsUUID('loose')
   organizationId?: string;
 }

@@ -1,18 +1,18 @@
-import { IsOptional, IsUUID } from 'class-validator';
+import { IsUUID } from 'class-validator';
+import { Nullable } from '#common/http/index';
 import { IsModuleCodes } from './module-codes.decorator.js';
 
 export class ValidateLicense {
-  /** Any uuid: keys of an import need not be of a version that RFC 9562 knows. */
   @IsUUID('loose')
   licenseKey!: string;
 
   /** When given, the license must be this organization's. */
-  @IsOptional()
+  @Nullable()
   @IsUUID('loose')
   organizationId?: string | null;
 
   /** Codes of modules that the license must grant. */
-  @IsOptional()
+  @Nullable()
   @IsModuleCodes()
   modules?: string[] | null;
 }

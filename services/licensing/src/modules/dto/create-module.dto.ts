@@ -1,5 +1,5 @@
 import { Matches } from 'class-validator';
-import { ModuleName } from './module-name.decorator.js';
+import { Text } from '#common/http/index';
 
 export class CreateModule {
   /** What licenses and guards name it by; fixed for life. */
@@ -8,6 +8,6 @@ export class CreateModule {
   })
   code!: string;
 
-  @ModuleName()
+  @Text(200)
   name!: string;
 }

@@ -1,8 +1,7 @@
-import { ValidateIf } from 'class-validator';
-import { ModuleName } from './module-name.decorator.js';
+import { Optional, Text } from '#common/http/index';
 
 export class UpdateModule {
-  @ValidateIf((_, value) => value !== undefined)
-  @ModuleName()
+  @Optional()
+  @Text(200)
   name?: string;
 }

@@ -1,0 +1,30 @@
+import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
+import { IsOptional, ValidateBy, ValidateIf } from 'class-validator';
+
+/** Removes white space around a text before it is validated. */
+export const Trimmed = (): PropertyDecorator =>
+  Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value));
+
+/** Counts code points only where UTF-16 units, which are no fewer, are too many. */
+const isWithin = (text: string, max: number): boolean =>
+  text.length <= max || (text.length <= 2 * max && [...text].length <= max);
+
+/** A text that is trimmed, not blank, and at most `max` characters long. One validator: each costs every request. */
+export const Text = (max: number): PropertyDecorator =>
+  applyDecorators(
+    Trimmed(),
+    ValidateBy({
+      name: 'text',
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && value.length > 0 && isWithin(value, max),
+        defaultMessage: (field) => `${field!.property} must be a text of 1 to ${max} characters`,
+      },
+    }),
+  );
+
+/** The field may be left out; null is refused. */
+export const Optional = (): PropertyDecorator => ValidateIf((_object, value) => value !== undefined);
+
+/** The field may be left out, or be null. */
+export const Nullable = IsOptional;
