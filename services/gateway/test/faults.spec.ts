@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { eventually } from '#common/testing/index';
 import { answerOf, headOf, open, send } from './client.js';
-import { TestGateway } from './gateway.js';
+import { TestGateway } from './test-gateway.js';
 import { RawUpstream, type Upstream } from './upstream.js';
 
 let gateway: TestGateway;
@@ -63,6 +63,26 @@ describe('a service that is slow', () => {
     expect([status, codeIn(text)]).toEqual([503, 'unavailable']);
     await left;
     expect(crm.received).toHaveLength(1);
+  });
+});
+
+describe('a service that hangs', () => {
+  it('is refused more requests at some point, and does not take the others down', async () => {
+    crm.answer = () => {};
+    const url = await gateway.another();
+    const { hostname, port } = new URL(url);
+    const pipelined = 'GET /v1/customers HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50);
+    const sockets = Array.from({ length: 20 }, () => connect(Number(port), hostname).on('error', () => {}));
+    for (const [n, socket] of sockets.entries()) {
+      socket.write(pipelined);
+      await eventually(() => expect(crm.received).toHaveLength((n + 1) * 50));
+    }
+    const { status, text } = await send(url, '/v1/customers');
+    expect([status, codeIn(text)]).toEqual([503, 'unavailable']);
+    expect((await send(url, '/v1/me')).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+    crm.answer = (_request, response) => response.end();
+    await eventually(async () => expect((await send(url, '/v1/customers')).status).toBe(200));
   });
 });
 

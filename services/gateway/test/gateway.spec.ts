@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ServiceName } from '#common/contracts/index';
-import { eventually } from '#common/testing/index';
-import { answerOf, headOf, open, send, sendRaw, valuesOf } from './client.js';
-import { TestGateway } from './gateway.js';
+import { send, sendRaw, valuesOf } from './client.js';
+import { TestGateway } from './test-gateway.js';
 import type { Upstream } from './upstream.js';
 
 let gateway: TestGateway;
@@ -297,88 +296,5 @@ describe('cross-origin requests', () => {
       headers: { origin },
     });
     expect(production.headers).not.toHaveProperty('access-control-allow-origin');
-  });
-});
-
-describe('answers', () => {
-  it.each([
-    ['HEAD', 200, { 'content-length': '1234' }],
-    ['GET', 204, {}],
-    ['GET', 304, { etag: '"7"' }],
-  ])('to %s with %d have no body, and the connection lives on', async (method, status, headers) => {
-    crm.answer = (_request, response) => response.writeHead(status, headers).end();
-    const answer = await sendRaw(
-      gateway.url,
-      `${method} /v1/customers HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
-    );
-    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\nHTTP/1.1 404 `));
-    for (const [name, value] of Object.entries(headers)) expect(answer).toContain(`${name}: ${value}`);
-  });
-
-  it('come back in the order of pipelined requests', async () => {
-    crm.answer = (request, response) =>
-      void setTimeout(() => response.end(request.url), request.url === '/v1/customers/slow' ? 50 : 0);
-    const answer = await sendRaw(
-      gateway.url,
-      'GET /v1/customers/slow HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/customers/quick HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
-    );
-    expect(answer).toMatch(/customers\/slow[^]*HTTP\/1.1 200 OK[^]*customers\/quick/);
-  });
-
-  it('arrive piece by piece', async () => {
-    let finish = () => {};
-    crm.answer = (_request, response) => {
-      response.write('first');
-      finish = () => response.end('last');
-    };
-    const sent = open(gateway.url, '/v1/customers').end();
-    const response = (await headOf(sent)).setEncoding('latin1');
-    const pieces: string[] = [];
-    response.on('data', (piece: string) => pieces.push(piece));
-    await eventually(() => expect(pieces).toEqual(['first']));
-    finish();
-    await eventually(() => expect(pieces).toEqual(['first', 'last']));
-  });
-
-  it('wait at the service while the client does not read', async () => {
-    const size = 256;
-    const chunk = Buffer.alloc(1024 * 1024, 'x');
-    let written = 0;
-    crm.answer = (_request, response) => {
-      const write = (): void => {
-        while (written < size) {
-          written += 1;
-          if (!response.write(chunk)) return void response.once('drain', write);
-        }
-        response.end();
-      };
-      write();
-    };
-    const response = await headOf(open(gateway.url, '/v1/customers').end());
-    let seen = -1;
-    let stable = 0;
-    await eventually(() => {
-      stable = written === seen ? stable + 1 : 0;
-      seen = written;
-      expect(stable).toBeGreaterThan(15);
-    });
-    expect(written).toBeLessThan(size / 4);
-    let read = 0;
-    for await (const piece of response) read += (piece as Buffer).length;
-    expect(read).toBe(size * chunk.length);
-  });
-
-  it('use one connection to the service, one after the other', async () => {
-    const url = await gateway.another();
-    for (let n = 0; n < 20; n += 1)
-      await send(url, '/v1/customers', { method: n % 2 ? 'POST' : 'GET' }, n % 2 ? '{}' : undefined);
-    expect([crm.received.length, crm.connections]).toEqual([20, 1]);
-  });
-
-  it('keep their order when many are asked for at once', async () => {
-    crm.answer = (request, response) => void setTimeout(() => response.end(request.url), Math.random() * 20);
-    const paths = Array.from({ length: 200 }, (_, n) => `/v1/customers/${n}`);
-    const answers = await Promise.all(paths.map((path) => answerOf(open(gateway.url, path).end())));
-    expect(answers.map(({ text }) => text)).toEqual(paths);
   });
 });

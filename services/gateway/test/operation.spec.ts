@@ -7,7 +7,7 @@ import { loadConfig } from '#common/config/index';
 import { eventually } from '#common/testing/index';
 import { GatewayConfig } from '../src/gateway.config.js';
 import { answerOf, headOf, open, send } from './client.js';
-import { environmentOf, TestGateway } from './gateway.js';
+import { environmentOf, TestGateway } from './test-gateway.js';
 import { Upstream } from './upstream.js';
 
 let gateway: TestGateway;
@@ -154,7 +154,7 @@ describe('the process', () => {
       const { url } = lines.find(({ msg }) => msg === 'listening') ?? {};
       if (typeof url !== 'string') throw new Error('the gateway does not listen');
       return url;
-    });
+    }, 25_000);
   }
 
   afterEach(() => void child.kill('SIGKILL'));

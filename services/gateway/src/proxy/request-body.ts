@@ -20,20 +20,13 @@ export function checkFraming({ headers, httpVersionMinor }: IncomingMessage): vo
   }
 }
 
-/**
- * The body as it arrives. Raises 413 once it grows beyond the bound; what nobody wants any more is read and dropped, so
- * that the client gets to read its answer. `begin` runs when the first piece is wanted.
- */
+/** The body as it arrives; raises 413 once it grows beyond the bound. `begin` runs when the first piece is wanted. */
 export async function* requestBody(request: IncomingMessage, begin: () => void): AsyncGenerator<Buffer, void, void> {
   let size = 0;
   begin();
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > bodyLimit) throw tooLarge();
-      yield chunk;
-    }
-  } finally {
-    request.resume();
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bodyLimit) throw tooLarge();
+    yield chunk;
   }
 }

@@ -3,8 +3,8 @@ import { Problem, unavailable } from '#common/http/index';
 
 const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? '';
 
-/** Answers that undici reads but nobody may send: headers without end, and characters that Node does not write out again. */
-const malformed = new Set(['UND_ERR_HEADERS_OVERFLOW', 'ERR_INVALID_CHAR']);
+/** What is told of an answer beside errors of the parser; the last is Node's, which does not write such a header out again. */
+const malformed = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_CHAR']);
 const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 
 const isMalformed = (error: Error): boolean =>

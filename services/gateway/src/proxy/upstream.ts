@@ -5,7 +5,7 @@ import { unavailable } from '#common/http/index';
 /** Requests under way to one service at most: one that hangs must not take the gateway's sockets from the others. */
 const maxInFlight = 1_000;
 /** Milliseconds to wait for a connection, and between two pieces of an answer. */
-const connectTimeout = 2_000;
+const connectTimeout = 5_000;
 const bodyTimeout = 60_000;
 
 /** One service behind the gateway, and the connections to it: kept alive, one request on each at a time. */
