@@ -13,8 +13,10 @@ const batchSize = 1_000;
 /** Milliseconds until the next look without being woken: while there is work, or another replica has it, and when idle. */
 const busyWait = 20;
 const idleWait = 500;
-/** Milliseconds from the beginning of one round to that of the next, at least. */
-const shortestRound = 4;
+/** A round is followed by a rest of twice its length, at most this many milliseconds. */
+const longestRest = 25;
+/** Days ahead for which the log has partitions; every look into the log opens them all. */
+const partitionsAhead = 2;
 /** Milliseconds between checks that the log has partitions for the days ahead. */
 const partitionsEvery = 6 * 60 * 60 * 1_000;
 
@@ -34,7 +36,7 @@ export class Relay {
   private readonly id = randomUUID();
   private readonly publisher: AcknowledgedPublisher;
   private partitionsCheckedAt = -Infinity;
-  private roundBegan = -Infinity;
+  private restUntil = -Infinity;
 
   constructor(
     private readonly service: ServiceName,
@@ -60,9 +62,22 @@ export class Relay {
     return this.loop.stop();
   }
 
+  /**
+   * Under load a round serves all that was committed in the meantime, and the relay takes a third of the time at most; the
+   * first event after a rest never waits.
+   */
   private async round(): Promise<number> {
+    const rest = this.restUntil - performance.now();
+    if (rest > 0) await delay(rest);
+    const began = performance.now();
+    const pause = await this.relay();
+    const ended = performance.now();
+    this.restUntil = ended + Math.min(longestRest, 2 * (ended - began));
+    return pause;
+  }
+
+  private async relay(): Promise<number> {
     await this.makePartitions();
-    await this.pace();
     const [head] = await this.system.read<Head & Record<string, unknown>>({
       text: `SELECT published_sequence::float8, last_sequence::float8, moved::float8 FROM events.sequence_outbox($1, $2)`,
       values: [batchSize, this.broker.connected ? this.id : null],
@@ -71,13 +86,6 @@ export class Relay {
     const open = head.last_sequence - head.published_sequence;
     if (open > 0 && this.broker.connected) await this.publish(head.published_sequence);
     return head.moved === batchSize || (open > batchSize && this.broker.connected) ? 0 : idleWait;
-  }
-
-  /** Under load a round serves all that was committed within a few milliseconds; the first event of a burst never waits. */
-  private async pace(): Promise<void> {
-    const rest = shortestRound - (performance.now() - this.roundBegan);
-    if (rest > 0) await delay(rest);
-    this.roundBegan = performance.now();
   }
 
   private async publish(after: number): Promise<void> {
@@ -101,7 +109,7 @@ export class Relay {
 
   private async makePartitions(): Promise<void> {
     if (performance.now() - this.partitionsCheckedAt < partitionsEvery) return;
-    await this.system.read({ text: 'SELECT events.make_log_partitions(7)' });
+    await this.system.read({ text: 'SELECT events.make_log_partitions($1)', values: [partitionsAhead] });
     this.partitionsCheckedAt = performance.now();
   }
 }

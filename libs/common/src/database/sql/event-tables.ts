@@ -133,6 +133,6 @@ export function eventTables(service: ServiceName): string[] {
     makeLogPartitions,
     `REVOKE ALL ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer, uuid) FROM PUBLIC`,
     `GRANT EXECUTE ON FUNCTION events.make_log_partitions(integer), events.sequence_outbox(integer, uuid) TO ${system}`,
-    `SELECT events.make_log_partitions(7)`,
+    `SELECT events.make_log_partitions(2)`,
   ];
 }
