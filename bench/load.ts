@@ -55,15 +55,12 @@ export const request = (method: string, path: string, token: string, body?: obje
 };
 
 /** One round of load on one target. */
-export async function round(
-  target: Target,
-  next: () => string,
-  milliseconds: number,
-  width = connections,
-): Promise<Round> {
+export async function round(target: Target, next: () => string, milliseconds: number): Promise<Round> {
   const cpuBefore = cpuOf(target.pid);
   const begun = performance.now();
-  const counts = await Promise.all(Array.from({ length: width }, () => drive(target.port, next, begun + milliseconds)));
+  const counts = await Promise.all(
+    Array.from({ length: connections }, () => drive(target.port, next, begun + milliseconds)),
+  );
   const elapsed = performance.now() - begun;
   const count = counts.reduce((sum, each) => sum + each, 0);
   return { perSecond: (count / elapsed) * 1_000, cpu: ((cpuOf(target.pid) - cpuBefore) * 1_000) / count };
