@@ -101,7 +101,8 @@ function cpuOf({ pid }: ChildProcess): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
-async function load(pool: Pool, method: 'GET' | 'POST', count: number): Promise<void> {
+async function load(port: number, method: 'GET' | 'POST', count: number): Promise<void> {
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections });
   const body = method === 'POST' ? JSON.stringify({ firstName: 'Ada', note: 'y'.repeat(400) }) : null;
   const headers = {
     authorization: `Bearer ${'e'.repeat(700)}`,
@@ -118,6 +119,7 @@ async function load(pool: Pool, method: 'GET' | 'POST', count: number): Promise<
     }
   };
   await Promise.all(Array.from({ length: connections }, worker));
+  await pool.close();
 }
 
 async function untilAnswering(url: string): Promise<void> {
@@ -136,20 +138,18 @@ async function measure(): Promise<void> {
   const service = `http://127.0.0.1:${servicePort}`;
   const children = [start('service', servicePort!, ''), ...proxies.map((role, n) => start(role, ports[n]!, service))];
   try {
-    const pools = ports.map((port) => new Pool(`http://127.0.0.1:${port}`, { connections }));
     for (const port of ports) await untilAnswering(`http://127.0.0.1:${port}`);
     const results: Record<string, Record<string, number[]>> = {};
     for (const method of ['GET', 'POST'] as const) {
-      for (const pool of pools) await load(pool, method, 4_000);
+      for (const port of ports) await load(port, method, 4_000);
       for (let round = 0; round < rounds; round += 1) {
-        for (const [n, pool] of pools.entries()) {
+        for (const [n, port] of ports.entries()) {
           const before = cpuOf(children[n + 1]!);
-          await load(pool, method, requests);
+          await load(port, method, requests);
           ((results[method] ??= {})[proxies[n]!] ??= []).push((cpuOf(children[n + 1]!) - before) / requests);
         }
       }
     }
-    await Promise.all(pools.map((pool) => pool.close()));
     const medians = (samples: Record<string, number[]>) =>
       Object.fromEntries(Object.entries(samples).map(([name, values]) => [name, Math.round(median(values))]));
     report('gateway', {

@@ -104,6 +104,26 @@ export class StackSettings {
   @IsOptional()
   @IsNotEmpty()
   NATS_PASSWORD?: string;
+
+  /** Read by the gateway, which checks it: proxies in front of it, addresses or CIDR ranges separated by commas. */
+  @IsOptional()
+  @IsNotEmpty()
+  TRUSTED_PROXIES?: string;
+
+  /** Read by the gateway, which checks it: origins of browsers that may call the API, separated by commas. */
+  @IsOptional()
+  @IsNotEmpty()
+  CORS_ORIGINS?: string;
+
+  /** Read by the gateway, which checks it: seconds that a service has to answer. */
+  @IsOptional()
+  @IsNotEmpty()
+  UPSTREAM_TIMEOUT?: string;
+
+  /** Read by crm, which checks it: country of phone numbers that are given without one, ISO 3166-1 alpha-2. */
+  @IsOptional()
+  @IsNotEmpty()
+  DEFAULT_PHONE_COUNTRY?: string;
 }
 
 /** The names of all settings. */
