@@ -16,9 +16,12 @@ const committed = (table: string, id: string) =>
 async function commitTimes(url: string, table: string, id: string): Promise<Map<string, number>> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { rows } = await client.query<{ id: string; at: string }>(committed(table, id));
-  await client.end();
-  return new Map(rows.map((row) => [row.id, Number(row.at)]));
+  try {
+    const { rows } = await client.query<{ id: string; at: string }>(committed(table, id));
+    return new Map(rows.map((row) => [row.id, Number(row.at)]));
+  } finally {
+    await client.end();
+  }
 }
 
 const stack = await LocalStack.start();
