@@ -12,14 +12,8 @@ const conversation = {
   updatedAt: '2026-11-22T09:30:00.000Z',
 };
 
-@EventContract({
-  type: 'conversation.created',
-  source: 'conversations',
-  version: 1,
-  description: 'A user began a conversation.',
-  example: conversation,
-})
-export class ConversationCreated {
+/** What the events of a living conversation carry. */
+export abstract class ConversationState {
   @IsUUID('loose') conversationId!: string;
   /** Whose conversation it is; nobody else may see it. */
   @IsUUID('loose') userId!: string;
@@ -30,20 +24,22 @@ export class ConversationCreated {
 }
 
 @EventContract({
+  type: 'conversation.created',
+  source: 'conversations',
+  version: 1,
+  description: 'A user began a conversation.',
+  example: conversation,
+})
+export class ConversationCreated extends ConversationState {}
+
+@EventContract({
   type: 'conversation.updated',
   source: 'conversations',
   version: 1,
   description: 'A conversation has another title or subject. New messages are told by message.created alone.',
   example: conversation,
 })
-export class ConversationUpdated {
-  @IsUUID('loose') conversationId!: string;
-  @IsUUID('loose') userId!: string;
-  @IsOptional() @IsString() title!: string | null;
-  @IsOptional() @IsString() subject!: string | null;
-  @IsOptional() @IsISO8601() createdAt!: string | null;
-  @IsOptional() @IsISO8601() updatedAt!: string | null;
-}
+export class ConversationUpdated extends ConversationState {}
 
 @EventContract({
   type: 'conversation.deleted',

@@ -12,14 +12,8 @@ const kept = {
   updatedAt: '2026-11-22T09:30:00.000Z',
 };
 
-@EventContract({
-  type: 'function.created',
-  source: 'conversations',
-  version: 1,
-  description: 'A user keeps a new function; its code is never told.',
-  example: kept,
-})
-export class FunctionCreated {
+/** What the events of a living function carry; never its code. */
+export abstract class FunctionState {
   @IsUUID('loose') functionId!: string;
   /** Whose function it is; nobody else may see it. */
   @IsUUID('loose') userId!: string;
@@ -30,20 +24,22 @@ export class FunctionCreated {
 }
 
 @EventContract({
+  type: 'function.created',
+  source: 'conversations',
+  version: 1,
+  description: 'A user keeps a new function; its code is never told.',
+  example: kept,
+})
+export class FunctionCreated extends FunctionState {}
+
+@EventContract({
   type: 'function.updated',
   source: 'conversations',
   version: 1,
   description: 'A function has another name, description, code or parameters.',
   example: kept,
 })
-export class FunctionUpdated {
-  @IsUUID('loose') functionId!: string;
-  @IsUUID('loose') userId!: string;
-  @IsString() name!: string;
-  @IsOptional() @IsString() description!: string | null;
-  @IsISO8601() createdAt!: string;
-  @IsOptional() @IsISO8601() updatedAt!: string | null;
-}
+export class FunctionUpdated extends FunctionState {}
 
 @EventContract({
   type: 'function.deleted',

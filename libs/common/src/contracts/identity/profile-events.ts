@@ -9,6 +9,15 @@ const profile = {
   createdAt: '2026-11-22T09:30:00.000Z',
 };
 
+/** What every profile event carries. */
+export abstract class ProfileState {
+  @IsUUID('loose') profileId!: string;
+  @IsUUID('loose') organizationId!: string;
+  @IsOptional() @IsUUID('loose') userId!: string | null;
+  @IsString() role!: string;
+  @IsISO8601() createdAt!: string;
+}
+
 @EventContract({
   type: 'profile.created',
   source: 'identity',
@@ -16,13 +25,7 @@ const profile = {
   description: 'A user joined an organization, or was invited to it (userId null until the invitation is accepted).',
   example: profile,
 })
-export class ProfileCreated {
-  @IsUUID('loose') profileId!: string;
-  @IsUUID('loose') organizationId!: string;
-  @IsOptional() @IsUUID('loose') userId!: string | null;
-  @IsString() role!: string;
-  @IsISO8601() createdAt!: string;
-}
+export class ProfileCreated extends ProfileState {}
 
 @EventContract({
   type: 'profile.updated',
@@ -31,13 +34,7 @@ export class ProfileCreated {
   description: 'A profile has another role, or its invitation was accepted.',
   example: profile,
 })
-export class ProfileUpdated {
-  @IsUUID('loose') profileId!: string;
-  @IsUUID('loose') organizationId!: string;
-  @IsOptional() @IsUUID('loose') userId!: string | null;
-  @IsString() role!: string;
-  @IsISO8601() createdAt!: string;
-}
+export class ProfileUpdated extends ProfileState {}
 
 @EventContract({
   type: 'profile.deleted',
@@ -46,10 +43,4 @@ export class ProfileUpdated {
   description: 'A user left an organization, was removed from it, or an invitation was withdrawn.',
   example: profile,
 })
-export class ProfileDeleted {
-  @IsUUID('loose') profileId!: string;
-  @IsUUID('loose') organizationId!: string;
-  @IsOptional() @IsUUID('loose') userId!: string | null;
-  @IsString() role!: string;
-  @IsISO8601() createdAt!: string;
-}
+export class ProfileDeleted extends ProfileState {}
