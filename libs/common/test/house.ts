@@ -5,7 +5,14 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
 import { loadConfig, ServiceConfig } from '#common/config/index';
 import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
-import { authorizationCopies, eventTables, protect, tenantSettings, UnitOfWork } from '#common/database/index';
+import {
+  authorizationCopies,
+  eventHealing,
+  eventTables,
+  protect,
+  tenantSettings,
+  UnitOfWork,
+} from '#common/database/index';
 import type { EventContext } from '#common/events/index';
 import { Context, type ListRow, notFound, pageJson, PageQuery, pageStatement, Problem } from '#common/http/index';
 import type { Define } from '#common/testing/index';
@@ -18,6 +25,7 @@ export const noteSchema = [
   `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, sequence bigint NOT NULL, name text)`,
   ...eventTables('crm'),
   ...authorizationCopies('crm', { licenses: true }),
+  ...eventHealing('crm').up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {
     app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],

@@ -1,9 +1,11 @@
 export { sendBatch, type Statement, type StatementResult } from './batch.js';
 export { type ConstraintProblems, isInfrastructure } from './errors.js';
 export { createPool } from './pool.js';
+export { migration, type SchemaChange } from './migration.js';
 export { Schema } from './schema.js';
 export { authorizationCopies } from './sql/authorization-copies.js';
 export { creationOrder } from './sql/creation-order.js';
+export { eventHealing } from './sql/event-healing.js';
 export { eventTables } from './sql/event-tables.js';
 export { protect, rolesOf } from './sql/roles.js';
 export { runAsDefiner, tenantSettings } from './sql/tenant-settings.js';

@@ -1,25 +1,18 @@
 import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { readSubject, type ServiceName, topology, watermarkSubject } from '../contracts/topology.js';
-import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
-import { continueTrace } from '../observability/trace.js';
+import { Applier, type Arrival, batchSize, type Dispatch } from './applier.js';
 import { type Broker, nanos } from './broker.js';
 import { fromMessage, type LoggedEvent, type ReceivedEvent } from './envelope.js';
-import type { EventContext } from './event-context.js';
 import { Lease } from './lease.js';
 import type { LogPage, Watermark } from './log-reader.js';
 import { Loop } from './loop.js';
 import { Position } from './position.js';
 
-/** Events applied in one transaction at most. */
-const batchSize = 500;
 /** Milliseconds for which a watermark may be ahead of the position with nothing arriving. */
 const patience = 1_000;
-
-/** Runs an event's handlers; they write through the context's transaction. */
-export type Dispatch = (event: ReceivedEvent, context: EventContext) => Promise<void>;
 
 export interface SubscriptionOptions {
   readonly service: ServiceName;
@@ -31,31 +24,25 @@ export interface SubscriptionOptions {
   readonly dispatch: Dispatch;
 }
 
-interface Arrival {
-  readonly event: ReceivedEvent;
-  /** Where the stream carried it; null for what was read from the owner's log. */
-  readonly stream: { readonly created: Date; readonly sequence: number } | null;
-}
-
 /**
- * Applies one source's events in the order of its log, each exactly once: handler, emitted events and position commit
- * together under the lock on the position's row. JetStream brings them fast; what it does not bring is read from the owner.
+ * Brings one source's events to the applier in the order of the owner's log. JetStream brings them fast; what it does not
+ * bring is read from the owner.
  */
 export class Subscription {
   private readonly position: Position;
+  private readonly applier: Applier;
   private readonly lease: Lease;
   private readonly loop: Loop;
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
   private leading = false;
   private pendingWatermark: { readonly watermark: Watermark; readonly since: number } | undefined;
-  private applied = 0;
-  private progressedAt = 0;
 
   constructor(private readonly options: SubscriptionOptions) {
     const { service, source, system, systemUrl } = options;
     this.logger = options.logger.child({ source });
     this.position = new Position(source, system);
+    this.applier = new Applier(options, this.position);
     this.lease = new Lease(systemUrl, `${service} applies ${source}`, this.logger);
     this.loop = new Loop(`subscription to ${source}`, this.logger, () => this.lead());
     options.broker.hear(watermarkSubject(source), (message) => void this.hear(message.json<Watermark>()));
@@ -109,7 +96,7 @@ export class Subscription {
     const { created: createdText, state } = await manager.streams.info(stream);
     const created = new Date(createdText);
     const position = await this.position.read();
-    this.applied = position.appliedSequence;
+    this.applier.startAt(position);
     const known = position.streamCreated?.getTime() === created.getTime() && position.streamSequence <= state.last_seq;
     await manager.consumers.delete(stream, service).catch(() => false);
     await manager.consumers.add(stream, {
@@ -148,55 +135,15 @@ export class Subscription {
   }
 
   private async apply(batch: readonly Arrival[], lost: AbortSignal): Promise<void> {
-    let rest = await this.applyInOrder(batch).catch((error: unknown) => this.applyOneByOne(batch, error));
+    let rest = await this.applier.apply(batch);
     while (rest.length > 0 && !lost.aborted) {
-      this.logger.warn(
-        { applied: this.applied, next: rest[0]!.event.sequence },
-        'a hole in the stream, reading from the owner',
-      );
+      const applied = this.applier.applied;
+      this.logger.warn({ applied, next: rest[0]!.event.sequence }, 'a hole in the stream, reading from the owner');
       await this.catchUp(lost);
-      rest = await this.applyInOrder(rest);
+      rest = await this.applier.apply(rest);
     }
     const pending = this.pendingWatermark;
-    if (pending && pending.watermark.sequence <= this.applied) await this.keep(pending.watermark);
-  }
-
-  /** What comes before the event that fails still takes effect. */
-  private async applyOneByOne(batch: readonly Arrival[], error: unknown): Promise<readonly Arrival[]> {
-    if (batch.length === 1) throw error;
-    for (const [index, arrival] of batch.entries()) {
-      if ((await this.applyInOrder([arrival])).length > 0) return batch.slice(index);
-    }
-    return [];
-  }
-
-  /** Applies what follows the position without a hole, in one transaction; returns what lies behind the first hole. */
-  private async applyInOrder(batch: readonly Arrival[]): Promise<readonly Arrival[]> {
-    if (batch.length === 0) return batch;
-    let next = 0;
-    let reached = this.applied;
-    await this.options.system.run({ trace: continueTrace(undefined) }, async (tx) => {
-      let applied = await this.position.lock(tx);
-      let last: Arrival | undefined;
-      for (next = 0; next < batch.length; next += 1) {
-        const arrival = batch[next]!;
-        if (arrival.event.sequence > applied + 1) break;
-        if (arrival.event.sequence <= applied) continue;
-        await this.handle(arrival.event, tx);
-        applied = arrival.event.sequence;
-        last = arrival;
-      }
-      if (last) this.position.advance(tx, last.event, last.stream);
-      reached = applied;
-    });
-    if (reached > this.applied) this.progressedAt = performance.now();
-    this.applied = reached;
-    return batch.slice(next);
-  }
-
-  private handle(event: ReceivedEvent, tx: Tx): Promise<void> {
-    const acting = tx.onBehalfOf(continueTrace(event.traceparent ?? undefined), event.actorId);
-    return this.options.dispatch(event, { event, tx: acting });
+    if (pending && pending.watermark.sequence <= this.applier.applied) await this.keep(pending.watermark);
   }
 
   /** While the owner is out of reach, the stream alone is followed. */
@@ -209,9 +156,11 @@ export class Subscription {
   private async catchUp(lost: AbortSignal): Promise<void> {
     const { source, broker } = this.options;
     while (!lost.aborted) {
-      const page = await broker.ask<LogPage>(readSubject(source), { after: this.applied });
-      await this.applyInOrder(page.events.map((event: LoggedEvent) => ({ event: { ...event, source }, stream: null })));
-      if (this.applied < page.watermark.sequence && page.events.length > 0) continue;
+      const page = await broker.ask<LogPage>(readSubject(source), { after: this.applier.applied });
+      await this.applier.apply(
+        page.events.map((event: LoggedEvent) => ({ event: { ...event, source }, stream: null })),
+      );
+      if (this.applier.applied < page.watermark.sequence && page.events.length > 0) continue;
       await this.keep(page.watermark);
       return;
     }
@@ -236,7 +185,7 @@ export class Subscription {
     const { pendingWatermark } = this;
     return (
       pendingWatermark !== undefined &&
-      performance.now() - Math.max(pendingWatermark.since, this.progressedAt) > patience
+      performance.now() - Math.max(pendingWatermark.since, this.applier.progressedAt) > patience
     );
   }
 }
