@@ -7,6 +7,7 @@ import { loadConfig, ServiceConfig } from '#common/config/index';
 import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
 import {
   authorizationCopies,
+  mistakenCaller,
   eventHealing,
   eventTables,
   protect,
@@ -25,6 +26,7 @@ export const noteSchema = [
   `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, sequence bigint NOT NULL, name text)`,
   ...eventTables('crm'),
   ...authorizationCopies('crm', { licenses: true }),
+  ...mistakenCaller('crm').up,
   ...eventHealing('crm').up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {

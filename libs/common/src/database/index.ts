@@ -5,6 +5,7 @@ export { migration, type SchemaChange } from './migration.js';
 export { Schema } from './schema.js';
 export { authorizationCopies } from './sql/authorization-copies.js';
 export { creationOrder } from './sql/creation-order.js';
+export { mistakenCaller } from './sql/mistaken-caller.js';
 export { eventHealing } from './sql/event-healing.js';
 export { eventTables } from './sql/event-tables.js';
 export { protect, rolesOf } from './sql/roles.js';

@@ -1,5 +1,5 @@
 import type { PoolClient, QueryResultRow } from 'pg';
-import type { EntityManager, EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
+import type { EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
 import { type Caller, organizationRequired } from '../auth/caller.js';
 import { contractOf, type EventClass } from '../contracts/contract.js';
 import type { Trace } from '../observability/trace.js';
@@ -21,11 +21,21 @@ export interface Emission<Data extends object> {
 export interface TxOptions {
   readonly client: PoolClient;
   readonly schema: Schema;
+  /** Enters a transaction that is not begun yet; sent with the first statements. */
+  readonly entrance?: Statement;
   /** Start of the transaction by the database's clock, in whole milliseconds. */
   readonly now: Date;
   readonly trace: Trace;
   /** The user on whose behalf this happens; null for the system itself. */
   readonly actorId: string | null;
+}
+
+/** What is still to be sent. */
+interface Collected {
+  entrance: Statement | undefined;
+  begun: boolean;
+  readonly pending: Statement[];
+  readonly outbox: unknown[][];
 }
 
 /**
@@ -38,15 +48,13 @@ export class Tx {
   readonly actorId: string | null;
   private readonly client: PoolClient;
   private readonly schema: Schema;
-  private readonly pending: Statement[];
-  private readonly outbox: unknown[][];
-  private entityManager: EntityManager | undefined;
+  private readonly collected: Collected;
 
   constructor(options: TxOptions, shared?: Tx) {
     this.client = options.client;
     this.schema = options.schema;
-    this.pending = shared?.pending ?? [];
-    this.outbox = shared?.outbox ?? [];
+    const { entrance } = options;
+    this.collected = shared?.collected ?? { entrance, begun: entrance === undefined, pending: [], outbox: [] };
     this.now = options.now;
     this.trace = options.trace;
     this.actorId = options.actorId;
@@ -64,13 +72,15 @@ export class Tx {
 
   /** Reads now, after the writes collected so far. */
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const results = await sendBatch(this.client, [...this.pending.splice(0), { text, values }]);
+    const begin = this.begun ? [] : [{ text: 'BEGIN' }];
+    this.collected.begun = true;
+    const results = await sendBatch(this.client, [...begin, ...this.takePending(), { text, values }]);
     return results.at(-1)!.rows as Row[];
   }
 
   /** Collects any statement. */
   execute(text: string, values: readonly unknown[] = []): void {
-    this.pending.push({ text, values });
+    this.collected.pending.push({ text, values });
   }
 
   insert<Entity extends ObjectLiteral>(
@@ -78,7 +88,8 @@ export class Tx {
     rows: QueryDeepPartialEntity<Entity> | QueryDeepPartialEntity<Entity>[],
   ): void {
     const list = Array.isArray(rows) ? rows : [rows];
-    if (list.length > 0) this.pending.push(this.schema.insertStatement(entity as EntityTarget<ObjectLiteral>, list));
+    if (list.length > 0)
+      this.collected.pending.push(this.schema.insertStatement(entity as EntityTarget<ObjectLiteral>, list));
   }
 
   /** Changes exactly one row; no row, or more than one, fails the transaction (409 `conflict`). */
@@ -105,7 +116,7 @@ export class Tx {
   emit<Data extends object>(contract: EventClass<Data>, emission: Emission<Data>): void {
     const organizationId = emission.organizationId ?? null;
     const { organizations = organizationId === null ? [] : [organizationId], users = [] } = emission.audience ?? {};
-    this.outbox.push([
+    this.collected.outbox.push([
       newId(),
       contractOf(contract).type,
       emission.aggregateId,
@@ -120,28 +131,39 @@ export class Tx {
     ]);
   }
 
-  /** TypeORM's manager on this transaction's connection, for what is easier said with it; awaited call by call. */
-  get manager(): EntityManager {
-    if (!this.entityManager) {
-      const runner = this.schema.createQueryRunner();
-      Object.assign(runner, { databaseConnection: this.client, isTransactionActive: true, transactionDepth: 1 });
-      this.entityManager = runner.manager;
-    }
-    return this.entityManager;
-  }
-
   /** True when at least one event waits for the commit. */
   get hasEvents(): boolean {
-    return this.outbox.length > 0;
+    return this.collected.outbox.length > 0;
   }
 
-  /** What is still to be sent, events last. Called once, by the unit of work. */
-  takePending(): Statement[] {
-    const statements = this.pending.splice(0);
-    for (let first = 0; first < this.outbox.length; first += eventsPerInsert) {
-      statements.push(outboxInsert(this.outbox.slice(first, first + eventsPerInsert)));
+  /** True once BEGIN was sent: what follows an error is a ROLLBACK. */
+  get begun(): boolean {
+    return this.collected.begun;
+  }
+
+  /** True once anything was sent, and with it the entrance. */
+  get entered(): boolean {
+    return this.collected.entrance === undefined;
+  }
+
+  /**
+   * Sends what is left, events last, and commits, in one round trip; called once, by the unit of work. What was never
+   * begun needs neither BEGIN nor COMMIT: a batch is a transaction.
+   */
+  async commit(): Promise<void> {
+    const { begun, outbox } = this.collected;
+    const statements = this.takePending();
+    for (let first = 0; first < outbox.length; first += eventsPerInsert) {
+      statements.push(outboxInsert(outbox.slice(first, first + eventsPerInsert)));
     }
-    return statements;
+    if (begun) statements.push({ text: 'COMMIT' });
+    await sendBatch(this.client, statements);
+  }
+
+  private takePending(): Statement[] {
+    const { entrance, pending } = this.collected;
+    this.collected.entrance = undefined;
+    return entrance ? [entrance, ...pending.splice(0)] : pending.splice(0);
   }
 }
 

@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { PoolClient, QueryResultRow } from 'pg';
-import { type Entry, judge, type Refusal, type RequestContext } from '../auth/caller.js';
+import { type Caller, type Entry, judge, type Refusal, type RequestContext } from '../auth/caller.js';
 import type { Trace } from '../observability/trace.js';
 import { sendBatch, type Statement } from './batch.js';
 import { type ConstraintProblems, isBroken, isRetriable, toProblem } from './errors.js';
+import { isMistaken, RememberedCallers } from './remembered-callers.js';
 import type { Schema } from './schema.js';
 import { RequestTx, Tx } from './tx.js';
 
@@ -25,13 +26,18 @@ export interface UnitOfWorkOptions {
 }
 
 const clock: Statement = { text: `SELECT date_trunc('milliseconds', now()) AS at` };
+const rollback: Statement = { text: 'ROLLBACK' };
 const enterText = 'SELECT * FROM app.enter($1, $2, $3, $4)';
 /** How often work is run again after a serialization failure or a deadlock. */
 const attempts = 3;
 
 /** Transactions of requests: each begins with the lookup that finds the caller's profile and sets the tenant's walls. */
 export class UnitOfWork {
-  constructor(private readonly options: UnitOfWorkOptions) {}
+  private readonly callers: RememberedCallers;
+
+  constructor(private readonly options: UnitOfWorkOptions) {
+    this.callers = new RememberedCallers(options.maxStalenessMs);
+  }
 
   /** One statement behind the walls, in one round trip: lookup and statement share one implicit transaction. */
   async read<Row extends QueryResultRow>(context: RequestContext, statement: Statement): Promise<Row[]> {
@@ -48,6 +54,9 @@ export class UnitOfWork {
 
   /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
   async run<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>): Promise<T> {
+    const caller = this.callers.recall(context);
+    const early = caller && (await this.guarded(() => this.attemptAs(caller, context, work)));
+    if (early) return early.value;
     for (const asked = new Set<string>(); ;) {
       const outcome = await this.guarded(() => this.attempt(context, work));
       if (outcome.granted) return outcome.value;
@@ -55,20 +64,51 @@ export class UnitOfWork {
     }
   }
 
+  /** Spares the round trip of the look-up; resolves with nothing when the caller is no longer who is remembered. */
+  private attemptAs<T>(
+    caller: Caller,
+    context: RequestContext,
+    work: (tx: RequestTx) => Promise<T>,
+  ): Promise<{ value: T } | undefined> {
+    const { pool, schema, onEvents } = this.options;
+    return withClient(pool, async (client) => {
+      const now = this.callers.now();
+      const entrance = this.callers.enter(context, caller, now);
+      const tx = new RequestTx(
+        { client, schema, now, trace: context.trace, actorId: context.userId, entrance },
+        caller,
+      );
+      try {
+        const value = await work(tx);
+        await commit(tx, onEvents);
+        return { value };
+      } catch (error) {
+        if (tx.begun && !isBroken(error)) await sendBatch(client, [rollback]);
+        // What is thrown before anything was sent rests on memory alone.
+        if (tx.entered && !isMistaken(error)) throw error;
+        this.callers.forget(context);
+        return undefined;
+      }
+    });
+  }
+
   private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
-    return inTransaction(this.options.pool, this.enter(context), async (client, entered) => {
+    return inTransaction(this.options.pool, this.enter(context), async (client, entered, sentAt) => {
       const entry = entered as unknown as Entry;
+      this.callers.setClock(entry.at, sentAt, Date.now());
       const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
       if (refusal) {
-        await sendBatch(client, [{ text: 'ROLLBACK' }]);
+        await sendBatch(client, [rollback]);
         return { granted: false as const, refusal, entry };
       }
+      const caller = callerOf(context, entry);
+      this.callers.remember(context, caller);
       const tx = new RequestTx(
         { client, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
-        callerOf(context, entry),
+        caller,
       );
       const value = await work(tx);
-      await commit(client, tx, this.options.onEvents);
+      await commit(tx, this.options.onEvents);
       return { granted: true as const, value };
     });
   }
@@ -123,7 +163,7 @@ export class SystemUnitOfWork {
       const { schema, onEvents } = this.options;
       const tx = new Tx({ client, schema, now: row['at'], trace: origin.trace, actorId: origin.actorId ?? null });
       const value = await work(tx);
-      await commit(client, tx, onEvents);
+      await commit(tx, onEvents);
       return value;
     });
   }
@@ -140,25 +180,28 @@ function callerOf(context: RequestContext, entry: Entry) {
   };
 }
 
-/** Sends what the work collected together with COMMIT, in one round trip. */
-async function commit(client: PoolClient, tx: Tx, onEvents: () => void): Promise<void> {
+async function commit(tx: Tx, onEvents: () => void): Promise<void> {
   const { hasEvents } = tx;
-  await sendBatch(client, [...tx.takePending(), { text: 'COMMIT' }]);
+  await tx.commit();
   if (hasEvents) onEvents();
 }
 
-/** Begins with a statement that returns one row; rolls back on any error. The body ends the transaction itself. */
+/**
+ * Begins with a statement that returns one row; rolls back on any error. The body ends the transaction itself; it is told
+ * when, by `Date.now()`, that statement was sent.
+ */
 function inTransaction<T>(
   pool: pg.Pool,
   opening: Statement,
-  body: (client: PoolClient, row: QueryResultRow) => Promise<T>,
+  body: (client: PoolClient, row: QueryResultRow, sentAt: number) => Promise<T>,
 ): Promise<T> {
   return withClient(pool, async (client) => {
     try {
+      const sentAt = Date.now();
       const [, opened] = await sendBatch(client, [{ text: 'BEGIN' }, opening]);
-      return await body(client, opened!.rows[0]!);
+      return await body(client, opened!.rows[0]!, sentAt);
     } catch (error) {
-      if (!isBroken(error)) await sendBatch(client, [{ text: 'ROLLBACK' }]);
+      if (!isBroken(error)) await sendBatch(client, [rollback]);
       throw error;
     }
   });

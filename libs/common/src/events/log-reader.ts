@@ -24,9 +24,12 @@ export interface LogPage {
   readonly events: readonly LoggedEvent[];
 }
 
-/** What is still in the outbox was committed but is not in the log yet: the watermark stays before it. */
+/**
+ * What is still in the outbox was committed but is not in the log yet: the watermark stays before it, by as much as the
+ * clock of the process that wrote it may be off.
+ */
 const watermarkText = `SELECT epoch, (next_sequence - 1)::float8 AS sequence,
-  app.iso(least(now(), (SELECT min(occurred_at) FROM events.outbox) - interval '1 ms')) AS at FROM events.head`;
+  app.iso(least(now(), (SELECT min(occurred_at) FROM events.outbox) - interval '251 ms')) AS at FROM events.head`;
 
 /** The owner's side of healing: answers with ranges of the log and announces how far it reaches. */
 export class LogReader {

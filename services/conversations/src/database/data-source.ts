@@ -1,10 +1,11 @@
 import { Schema } from '#common/database/index';
 import { entities } from './entities.js';
 import { CreateConversations1795340000000 } from './migrations/1795340000000-create-conversations.js';
+import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 
 export default new Schema({
   entities,
-  migrations: [CreateConversations1795340000000, EventHealing1795950000000],
+  migrations: [CreateConversations1795340000000, MistakenCaller1795940000000, EventHealing1795950000000],
   ...(process.env['OWNER_DATABASE_URL'] !== undefined && { url: process.env['OWNER_DATABASE_URL'] }),
 });

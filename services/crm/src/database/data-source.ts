@@ -1,10 +1,17 @@
 import { Schema } from '#common/database/index';
 import { entities } from './entities.js';
 import { Customers1764000000000 } from './migrations/1764000000000-customers.js';
+import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
+import { NewCustomers1795945000000 } from './migrations/1795945000000-new-customers.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 
 export default new Schema({
   entities,
-  migrations: [Customers1764000000000, EventHealing1795950000000],
+  migrations: [
+    Customers1764000000000,
+    MistakenCaller1795940000000,
+    NewCustomers1795945000000,
+    EventHealing1795950000000,
+  ],
   url: process.env['OWNER_DATABASE_URL'],
 });

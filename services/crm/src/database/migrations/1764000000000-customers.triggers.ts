@@ -5,7 +5,7 @@ const { definer } = rolesOf('crm');
 const asDefiner = 'SECURITY DEFINER SET search_path = pg_catalog, pg_temp';
 
 /** A trigger function that reads or writes past the walls, handed to the role that cannot log in. */
-const definerTrigger = (name: string, timing: string, tables: readonly string[], body: string): string[] => [
+export const definerTrigger = (name: string, timing: string, tables: readonly string[], body: string): string[] => [
   `CREATE FUNCTION app.${name}() RETURNS trigger LANGUAGE plpgsql ${asDefiner} AS $$ ${body} $$`,
   ...tables.map((table) => `CREATE TRIGGER ${name} ${timing} ON ${table} FOR EACH ROW EXECUTE FUNCTION app.${name}()`),
   `REVOKE ALL ON FUNCTION app.${name}() FROM PUBLIC`,
@@ -16,13 +16,13 @@ const inherit = (alsoUser: boolean): string =>
   `SELECT c.organization_ids${alsoUser ? ', c.user_id' : ''} INTO NEW.organization_ids${alsoUser ? ', NEW.user_id' : ''}
      FROM public.customers AS c WHERE c.id = NEW.customer_id;`;
 
-const contactTables = ['customer_email', 'customer_phone', 'customer_address'];
+export const contactTables = ['customer_email', 'customer_phone', 'customer_address'];
 
-const spread = (assignment: string, customer: string, tables = contactTables): string =>
+export const spread = (assignment: string, customer: string, tables = contactTables): string =>
   tables.map((table) => `UPDATE public.${table} SET ${assignment} WHERE customer_id = ${customer};`).join('\n');
 
 /** A new customer is held by the organization of the transaction, and by nobody else's word. */
-const holdNewCustomer = [
+export const holdNewCustomer = [
   `CREATE FUNCTION app.hold_new_customer() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN
      NEW.organization_ids := array_remove(ARRAY[app.org()], NULL);
@@ -33,7 +33,7 @@ const holdNewCustomer = [
      FOR EACH ROW EXECUTE FUNCTION app.hold_new_customer()`,
 ];
 
-const inheritHolders = [
+export const inheritHolders = [
   ...definerTrigger(
     'inherit_holders',
     'BEFORE INSERT',
@@ -83,7 +83,7 @@ const prepareLink = definerTrigger(
 );
 
 /** Nothing is left to do for the link that a new customer is made with: `hold_new_customer` has done it. */
-const spreadOrganization = definerTrigger(
+export const spreadOrganization = definerTrigger(
   'spread_organization',
   'AFTER INSERT OR DELETE',
   ['customer_organization'],
@@ -105,7 +105,7 @@ const spreadOrganization = definerTrigger(
    END`,
 );
 
-const spreadUser = definerTrigger(
+export const spreadUser = definerTrigger(
   'spread_user',
   'AFTER INSERT OR DELETE',
   ['customer_user'],

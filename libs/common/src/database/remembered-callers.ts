@@ -1,0 +1,78 @@
+import { type Caller, judge, type RequestContext } from '../auth/caller.js';
+import type { Statement } from './batch.js';
+
+/** Callers remembered; the one that was looked up longest ago goes first. */
+const limit = 10_000;
+
+const keyOf = ({ userId, sessionId, organizationId, policy }: RequestContext): string =>
+  `${userId} ${sessionId} ${organizationId} ${policy.kind === 'public' ? undefined : policy.module}`;
+
+/** Enters, and raises CL002 unless everything is, at this moment, as it is remembered. */
+const enterAs = `SELECT CASE WHEN NOT e.revoked AND e.staleness_ms <= $8
+    AND e.profile_id IS NOT DISTINCT FROM $5::uuid AND e.organization_id IS NOT DISTINCT FROM $6::uuid
+    AND e.role IS NOT DISTINCT FROM $7::text
+    AND ($4::text IS NULL OR $6::uuid IS NULL OR $7::text = 'platform_admin' OR e.license = 'active')
+    AND e.at BETWEEN $9::timestamptz - interval '250 ms' AND $9::timestamptz + interval '250 ms'
+  THEN e.at ELSE app.mistaken_caller() END AS at FROM app.enter($1, $2, $3, $4) AS e`;
+
+/** True for the error of that statement: the caller has changed, or the clocks have drifted apart. */
+export const isMistaken = (error: unknown): boolean => (error as { code?: string }).code === 'CL002';
+
+/**
+ * Who the callers were at their last look-up, and the database's clock, so that a write need not ask before it begins.
+ * Nothing here grants anything: it is checked inside the transaction that relies on it.
+ */
+export class RememberedCallers {
+  private readonly callers = new Map<string, Caller>();
+  /** Milliseconds by which the database's clock is ahead of this process's. */
+  private clockAhead = 0;
+
+  constructor(private readonly maxStalenessMs: number) {}
+
+  /** The caller, where what is remembered satisfies the policy. */
+  recall(context: RequestContext): Caller | undefined {
+    const caller = this.callers.get(keyOf(context));
+    if (!caller) return undefined;
+    const entry = {
+      profile_id: caller.profileId,
+      organization_id: caller.organizationId,
+      role: caller.role,
+      revoked: false,
+      staleness_ms: 0,
+      license: 'active' as const,
+      at: this.now(),
+    };
+    return judge(entry, context.policy, this.maxStalenessMs) ? undefined : caller;
+  }
+
+  remember(context: RequestContext, caller: Caller): void {
+    const key = keyOf(context);
+    this.callers.delete(key);
+    if (this.callers.size >= limit) this.callers.delete(this.callers.keys().next().value!);
+    this.callers.set(key, caller);
+  }
+
+  forget(context: RequestContext): void {
+    this.callers.delete(keyOf(context));
+  }
+
+  /** The database's clock, in whole milliseconds. */
+  now(): Date {
+    return new Date(Date.now() + this.clockAhead);
+  }
+
+  /** Sets the clock by a time that the database told between two moments of this process. */
+  setClock(told: Date, asked: number, answered: number): void {
+    this.clockAhead = Math.round(told.getTime() - (asked + answered) / 2);
+  }
+
+  /** The statement that enters as the caller remembered, or raises. */
+  enter({ userId, sessionId, organizationId, policy }: RequestContext, caller: Caller, now: Date): Statement {
+    const module = policy.kind === 'public' ? null : (policy.module ?? null);
+    const known = [caller.profileId, caller.organizationId, caller.role];
+    return {
+      text: enterAs,
+      values: [userId, sessionId, organizationId ?? null, module, ...known, this.maxStalenessMs, now],
+    };
+  }
+}
