@@ -15,6 +15,8 @@ import { median, report } from './report.js';
  * gateway its own, on top of crm's. PostgreSQL does not wait for its disk, so that CPU is what is compared.
  */
 const quick = process.argv.includes('--quick');
+/** Only the comparisons whose name holds this. */
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length) ?? '';
 const rounds = quick ? 5 : 24;
 const milliseconds = quick ? 600 : 1_500;
 /** Requests of each kind before those that count: compilers, caches and plans. */
@@ -147,6 +149,7 @@ async function measure(stack: TestStack): Promise<object> {
   const list = (path: string) => cycle([request('GET', path, token)]);
   const figures: Record<string, object> = {};
   const add = async (name: string, left: Workload, right: Workload): Promise<void> => {
+    if (!name.includes(only)) return;
     figures[name] = await compare(left, right);
     console.error(name, figures[name]);
   };

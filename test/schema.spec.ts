@@ -15,14 +15,25 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 describe.each(serviceNames)('the database of %s', (service) => {
-  it('is what the entities say: migrations leave nothing to do', async () => {
+  const withOwner = async <T>(work: (dataSource: DataSource) => Promise<T>): Promise<T> => {
     const file = resolve('dist', 'services', service, 'src', 'database', 'data-source.js');
     const { default: dataSource } = (await import(pathToFileURL(file).href)) as { default: DataSource };
     const { owner } = await stack.database(service);
     dataSource.setOptions({ url: owner });
     await dataSource.initialize();
-    const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
-    await dataSource.destroy();
+    return work(dataSource).finally(() => dataSource.destroy());
+  };
+
+  it('has migrations that can be taken back, one by one, and made again', () =>
+    withOwner(async (dataSource) => {
+      for (const _ of dataSource.migrations) await dataSource.undoLastMigration();
+      const left = await stack.sql(service, `SELECT tablename FROM pg_tables WHERE schemaname IN ('public', 'events')`);
+      expect(left).toEqual([{ tablename: 'migrations' }]);
+      expect(await dataSource.runMigrations()).toHaveLength(dataSource.migrations.length);
+    }));
+
+  it('is what the entities say: migrations leave nothing to do', async () => {
+    const { upQueries } = await withOwner((dataSource) => dataSource.driver.createSchemaBuilder().log());
     expect(upQueries.map(({ query }) => query)).toEqual([]);
   });
 

@@ -126,6 +126,22 @@ describe('who may', () => {
     );
   });
 
+  it('is never decided by memory: a caller remembered a moment ago is refused as soon as the copies know better', async () => {
+    const one = await identity.member('member');
+    const licenseId = await licensing.issue(one.organizationId);
+    const write = (body: string) => http.as(one.token).post('/v1/notes', { body });
+    for (const body of ['looked up', 'remembered']) expect((await write(`${body} ${one.userId}`)).status).toBe(201);
+    await stack.sql('crm', `UPDATE ref_license SET suspended = true WHERE license_id = $1`, [licenseId]);
+    await licensing.change(licenseId, { suspended: true }, { type: 'license.suspended' });
+    expect((await write('suspended')).body.code).toBe('license_suspended');
+    await licensing.change(licenseId, { suspended: false }, { type: 'license.reinstated' });
+    expect((await write(`reinstated ${one.userId}`)).status).toBe(201);
+    await stack.sql('crm', `UPDATE ref_profile SET deleted_at = now() WHERE profile_id = $1`, [one.profileId]);
+    await identity.removeProfile(one.profileId);
+    expect((await write('removed')).body.code).toBe('organization_required');
+    expect(await stack.sql('crm', `SELECT FROM note WHERE body IN ('suspended', 'removed')`)).toEqual([]);
+  });
+
   it('tells a missing organization, license and session apart', async () => {
     const alone = await identity.user();
     expect((await http.as(alone.token).post('/v1/notes', { body: 'x' })).body.code).toBe('organization_required');

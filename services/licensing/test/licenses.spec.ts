@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, type PeerMember } from '#common/testing/index';
-import dataSource from '../src/database/data-source.js';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
 const modules = {
@@ -515,19 +514,4 @@ it('sends every event', async () => {
     const [row] = await house.stack.sql('licensing', `SELECT count(*)::int AS left FROM events.outbox`);
     expect(row).toEqual({ left: 0 });
   });
-});
-
-it('has migrations that can be taken back and made again', async () => {
-  await house.service.stop();
-  dataSource.setOptions({ url: (await house.stack.database('licensing')).owner });
-  await dataSource.initialize();
-  try {
-    await dataSource.undoLastMigration();
-    const left = await house.stack.sql('licensing', `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
-    expect(left).toEqual([{ tablename: 'migrations' }]);
-    await dataSource.runMigrations();
-    expect(await house.stack.sql('licensing', 'SELECT FROM modules')).toHaveLength(3);
-  } finally {
-    await dataSource.destroy();
-  }
 });

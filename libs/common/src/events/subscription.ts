@@ -76,6 +76,7 @@ export class Subscription {
     const { created, messages } = await this.consume();
     // Never awaited: the client closes an iterator only for somebody who is still iterating it.
     const stop = (): void => void messages.close();
+    if (lost.aborted) return stop();
     lost.addEventListener('abort', stop);
     const watch = setInterval(() => this.isStalled() && stop(), patience);
     try {
