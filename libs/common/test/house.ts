@@ -26,7 +26,7 @@ export const noteSchema = [
   `CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, sequence bigint NOT NULL, name text)`,
   ...eventTables('crm'),
   ...authorizationCopies('crm', { licenses: true }),
-  ...mistakenCaller('crm').up,
+  ...mistakenCaller('crm', { licenses: true }).up,
   ...eventHealing('crm').up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {

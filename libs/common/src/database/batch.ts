@@ -74,6 +74,8 @@ class Batch {
   private prepared!: Prepared;
   private completed = 0;
   private failure: Error | undefined;
+  private date: Date | undefined;
+  private dateText: unknown;
   /** Called by pg once; replaced by pg when a query timeout is set. */
   callback: (error: Error | null, results?: StatementResult[]) => void;
 
@@ -91,7 +93,7 @@ class Batch {
       for (const statement of this.statements)
         this.add(
           statement,
-          (statement.values ?? []).map((value) => prepareValue(value)),
+          (statement.values ?? []).map((value) => this.prepare(value)),
         );
     } catch (error) {
       return error as Error;
@@ -102,6 +104,13 @@ class Batch {
     // One buffer and one write: a chunk for each message costs more than all the rest.
     stream.write(Buffer.concat(this.messages));
     return undefined;
+  }
+
+  /** The time of the transaction stands in nearly every row that it writes. */
+  private prepare(value: unknown): unknown {
+    if (!(value instanceof Date)) return prepareValue(value);
+    if (value !== this.date) [this.date, this.dateText] = [value, prepareValue(value)];
+    return this.dateText;
   }
 
   private add(statement: Statement, values: unknown[]): void {

@@ -7,13 +7,7 @@ const limit = 10_000;
 const keyOf = ({ userId, sessionId, organizationId, policy }: RequestContext): string =>
   `${userId} ${sessionId} ${organizationId} ${policy.kind === 'public' ? undefined : policy.module}`;
 
-/** Enters, and raises CL002 unless everything is, at this moment, as it is remembered. */
-const enterAs = `SELECT CASE WHEN NOT e.revoked AND e.staleness_ms <= $8
-    AND e.profile_id IS NOT DISTINCT FROM $5::uuid AND e.organization_id IS NOT DISTINCT FROM $6::uuid
-    AND e.role IS NOT DISTINCT FROM $7::text
-    AND ($4::text IS NULL OR $6::uuid IS NULL OR $7::text = 'platform_admin' OR e.license = 'active')
-    AND e.at BETWEEN $9::timestamptz - interval '250 ms' AND $9::timestamptz + interval '250 ms'
-  THEN e.at ELSE app.mistaken_caller() END AS at FROM app.enter($1, $2, $3, $4) AS e`;
+const enterAs = 'SELECT app.enter_as($1, $2, $3, $4, $5, $6, $7, $8)';
 
 /** True for the error of that statement: the caller has changed, or the clocks have drifted apart. */
 export const isMistaken = (error: unknown): boolean => (error as { code?: string }).code === 'CL002';
@@ -67,12 +61,12 @@ export class RememberedCallers {
   }
 
   /** The statement that enters as the caller remembered, or raises. */
-  enter({ userId, sessionId, organizationId, policy }: RequestContext, caller: Caller, now: Date): Statement {
+  enter({ userId, sessionId, policy }: RequestContext, caller: Caller, now: Date): Statement {
     const module = policy.kind === 'public' ? null : (policy.module ?? null);
-    const known = [caller.profileId, caller.organizationId, caller.role];
+    const { profileId, organizationId, role } = caller;
     return {
       text: enterAs,
-      values: [userId, sessionId, organizationId ?? null, module, ...known, this.maxStalenessMs, now],
+      values: [userId, sessionId, module, profileId, organizationId, role, this.maxStalenessMs, now],
     };
   }
 }

@@ -1,5 +1,10 @@
-import { DataSource, type DataSourceOptions, type EntityTarget, type ObjectLiteral } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import {
+  DataSource,
+  type DataSourceOptions,
+  type EntityMetadata,
+  type EntityTarget,
+  type ObjectLiteral,
+} from 'typeorm';
 import type { Statement } from './batch.js';
 
 export interface SchemaOptions {
@@ -10,11 +15,16 @@ export interface SchemaOptions {
   readonly url?: string;
 }
 
+/** Texts of INSERT statements remembered. */
+const textsLimit = 1_000;
+
 /**
  * TypeORM's picture of a service's tables. It runs migrations (connected as the owner) and writes the SQL of requests,
  * which is sent by the unit of work; for the latter it needs no connection, so that a service can start before its database.
  */
 export class Schema extends DataSource {
+  private readonly insertTexts = new Map<string, string>();
+
   constructor(options: SchemaOptions) {
     super({
       type: 'postgres',
@@ -39,16 +49,37 @@ export class Schema extends DataSource {
    * metadata, because its InsertQueryBuilder takes longer to write five of these than PostgreSQL does to run them.
    */
   insertStatement(entity: EntityTarget<ObjectLiteral>, rows: readonly ObjectLiteral[]): Statement {
-    const { columns, tableName } = this.getMetadata(entity);
-    const used = columns.filter((column) => rows.some((row) => column.getEntityValue(row) !== undefined));
+    const metadata = this.getMetadata(entity);
     const values: unknown[] = [];
-    const place = (row: ObjectLiteral, column: ColumnMetadata): string => {
-      const value: unknown = column.getEntityValue(row);
-      if (value === undefined) return 'DEFAULT';
-      return `$${values.push(this.driver.preparePersistentValue(value, column))}`;
-    };
-    const tuples = rows.map((row) => `(${used.map((column) => place(row, column)).join(', ')})`);
+    let shape = '';
+    for (const row of rows) {
+      for (const column of metadata.columns) {
+        const value: unknown = row[column.propertyName];
+        shape += value === undefined ? '-' : 'x';
+        if (value !== undefined) values.push(this.driver.preparePersistentValue(value, column));
+      }
+    }
+    return { text: this.insertText(metadata, shape), values };
+  }
+
+  /** The text for rows of this shape: column by column, whether a value is given. Written once, as it is hashed for its name. */
+  private insertText(metadata: EntityMetadata, shape: string): string {
+    const key = `${metadata.tableName} ${shape}`;
+    const known = this.insertTexts.get(key);
+    if (known !== undefined) return known;
+    const { columns, tableName } = metadata;
+    const rowShapes = Array.from({ length: shape.length / columns.length }, (_, row) =>
+      shape.slice(row * columns.length, (row + 1) * columns.length),
+    );
+    const used = columns.filter((_, index) => rowShapes.some((row) => row[index] === 'x'));
+    let parameters = 0;
+    const tuples = rowShapes.map((row) => {
+      const places = used.map((column) => (row[columns.indexOf(column)] === 'x' ? `$${(parameters += 1)}` : 'DEFAULT'));
+      return `(${places.join(', ')})`;
+    });
     const names = used.map(({ databaseName }) => `"${databaseName}"`).join(', ');
-    return { text: `INSERT INTO "${tableName}" (${names}) VALUES ${tuples.join(', ')}`, values };
+    const text = `INSERT INTO "${tableName}" (${names}) VALUES ${tuples.join(', ')}`;
+    if (this.insertTexts.size < textsLimit) this.insertTexts.set(key, text);
+    return text;
   }
 }

@@ -190,8 +190,14 @@ const outboxColumns =
 /** PostgreSQL takes 65,535 parameters in a statement, and an event has eleven. */
 const eventsPerInsert = 1_000;
 
+const outboxTexts: string[] = [];
+
 function outboxInsert(rows: unknown[][]): Statement {
+  return { text: (outboxTexts[rows.length] ??= outboxText(rows)), values: rows.flat() };
+}
+
+function outboxText(rows: unknown[][]): string {
   let parameter = 0;
   const tuples = rows.map((row) => `(${row.map(() => `$${++parameter}`).join(', ')})`);
-  return { text: `INSERT INTO events.outbox (${outboxColumns}) VALUES ${tuples.join(', ')}`, values: rows.flat() };
+  return `INSERT INTO events.outbox (${outboxColumns}) VALUES ${tuples.join(', ')}`;
 }

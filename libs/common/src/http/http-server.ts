@@ -75,13 +75,8 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger):
     done(request.url.includes('%00') ? invalid('', 'The URL holds a NUL character.') : undefined);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const line = {
-      traceId: request.trace.traceId,
-      method: request.method,
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-    };
-    logger[reply.elapsedTime > 1_000 ? 'warn' : 'debug']({ ...line, path: request.url.split('?', 1)[0] }, 'request');
+    const level = reply.elapsedTime > 1_000 ? 'warn' : 'debug';
+    if (logger.isLevelEnabled(level)) logger[level](accessLine(request, reply), 'request');
     done();
   });
   fastify.addHook('preClose', (done) => {
@@ -91,6 +86,14 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger):
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(new RequestValidation());
 }
+
+const accessLine = (request: FastifyRequest, reply: FastifyReply): object => ({
+  traceId: request.trace.traceId,
+  method: request.method,
+  status: reply.statusCode,
+  ms: Math.round(reply.elapsedTime),
+  path: request.url.split('?', 1)[0],
+});
 
 /** Node closes the connections that are idle when a server closes, and waits for the others until their keep-alive ends. */
 function closeWhatFallsIdle(server: Server): void {

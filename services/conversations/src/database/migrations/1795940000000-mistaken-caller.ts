@@ -1,3 +1,6 @@
 import { mistakenCaller, migration } from '#common/database/index';
 
-export const MistakenCaller1795940000000 = migration('MistakenCaller1795940000000', mistakenCaller('conversations'));
+export const MistakenCaller1795940000000 = migration(
+  'MistakenCaller1795940000000',
+  mistakenCaller('conversations', { licenses: true }),
+);

@@ -1,3 +1,6 @@
 import { mistakenCaller, migration } from '#common/database/index';
 
-export const MistakenCaller1795940000000 = migration('MistakenCaller1795940000000', mistakenCaller('identity'));
+export const MistakenCaller1795940000000 = migration(
+  'MistakenCaller1795940000000',
+  mistakenCaller('identity', { licenses: false }),
+);
