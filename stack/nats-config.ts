@@ -1,4 +1,12 @@
-import { inboxPrefix, readSubject, serviceNames, topology, watermarkSubject } from '#common/contracts/topology';
+import {
+  digestSubject,
+  inboxPrefix,
+  readSubject,
+  serviceNames,
+  snapshotSubject,
+  topology,
+  watermarkSubject,
+} from '#common/contracts/topology';
 import type { ServiceName } from '#common/contracts/topology';
 
 /** Every user of the NATS server: the services, the gateway, the maker of streams, and an outsider who may only listen. */
@@ -52,13 +60,20 @@ function publishedBy(service: ServiceName): string[] {
     ...types,
     watermarkSubject(service),
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
-    ...reads.map(readSubject),
+    ...reads.flatMap(ownerQuestions),
     ...asks,
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
     ...reads.flatMap((source) => readerApi(topology[source].stream, service)),
   ];
 }
+
+/** What every reader of a service may ask it. */
+const ownerQuestions = (owner: ServiceName): string[] => [
+  readSubject(owner),
+  snapshotSubject(owner),
+  digestSubject(owner),
+];
 
 /** Whether `other` puts questions to `service`, which then answers into its inbox. */
 const isAsked = (service: ServiceName, other: ServiceName): boolean =>
@@ -73,7 +88,7 @@ function heardBy(service: ServiceName): string[] {
   const { answers, reads } = topology[service];
   return [
     ...inboxOf(service),
-    readSubject(service),
+    ...ownerQuestions(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
   ];

@@ -86,8 +86,9 @@ async function audible(
 }
 
 const everyEvent = serviceNames.flatMap((service) => topology[service].types);
+const askedByReaders = (service: string) => ['read', 'snapshot', 'digest'].map((what) => `${service}.events.${what}`);
 const everyQuestion = serviceNames.flatMap((service) => [
-  `${service}.events.read`,
+  ...askedByReaders(service),
   ...topology[service].answers.map((question) => `${service}.${question}`),
 ]);
 const everyWatermark = serviceNames.map((service) => `${service}.events.watermark`);
@@ -105,7 +106,7 @@ describe('rights to publish', () => {
       const expected = [
         ...types,
         `${service}.events.watermark`,
-        ...reads.map((source) => `${source}.events.read`),
+        ...reads.flatMap(askedByReaders),
         ...asks,
         ...askers.map((other) => `_INBOX_${other}.x`),
       ];
@@ -138,7 +139,12 @@ describe('rights to subscribe', () => {
   it('a service hears its inbox, its questions and the watermarks that it reads, and no event past its consumers', async () => {
     const subjects = [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyInbox];
     expect((await audible('licensing', [...subjects, '>'], subjects)).sort()).toEqual(
-      ['_INBOX_licensing.x', 'identity.events.watermark', 'licensing.ask.licenses', 'licensing.events.read'].sort(),
+      [
+        '_INBOX_licensing.x',
+        'identity.events.watermark',
+        'licensing.ask.licenses',
+        ...askedByReaders('licensing'),
+      ].sort(),
     );
   });
 

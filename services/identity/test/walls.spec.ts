@@ -173,15 +173,15 @@ describe('what identity tells other services that ask', () => {
 
   it('is the user and the profile as they are now', async () => {
     const member = await join(http, ada, 'member');
-    const user = { userId: member.id, email: member.email, emailConfirmed: true, deleted: false, epoch: 1, version: 1 };
+    const read = { deleted: false, epoch: 1, sequence: expect.any(Number) };
+    const user = { userId: member.id, email: member.email, emailConfirmed: true, ...read, version: 1 };
     const profile = {
       profileId: member.profileId,
       organizationId: ada.organizationId,
       userId: member.id,
       role: 'member',
       changedAt: expect.any(String),
-      deleted: false,
-      epoch: 1,
+      ...read,
       version: 2,
     };
     expect(await ask('identity.ask.access', { userId: member.id })).toEqual({ value: { user, profile } });
@@ -192,7 +192,12 @@ describe('what identity tells other services that ask', () => {
   it('is the organization, or that there is none', async () => {
     const { organizationId } = ada;
     expect(await ask('identity.ask.organization', { organizationId })).toEqual({
-      value: { organization: { organizationId, name: 'Ada’s', isOperator: false, epoch: 1, version: 1 } },
+      value: {
+        organization: {
+          ...{ organizationId, name: 'Ada’s', isOperator: false },
+          ...{ epoch: 1, version: 1, sequence: expect.any(Number) },
+        },
+      },
     });
     const unknown = { organizationId: randomUUID() };
     expect(await ask('identity.ask.organization', unknown)).toEqual({ value: { organization: null } });

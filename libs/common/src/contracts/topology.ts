@@ -101,5 +101,11 @@ export const watermarkSubject = (owner: ServiceName): string => `${owner}.events
 /** Subject on which an owner answers with a range of its log. */
 export const readSubject = (owner: ServiceName): string => `${owner}.events.read`;
 
+/** Subject on which an owner answers with a page of its rows, for copies. */
+export const snapshotSubject = (owner: ServiceName): string => `${owner}.events.snapshot`;
+
+/** Subject on which an owner answers with digests of its rows, to compare copies with. */
+export const digestSubject = (owner: ServiceName): string => `${owner}.events.digest`;
+
 /** Prefix of the reply inboxes of one NATS user. */
 export const inboxPrefix = (user: string): string => `_INBOX_${user}`;

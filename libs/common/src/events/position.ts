@@ -49,7 +49,7 @@ export class Position {
   async keep(watermark: Watermark): Promise<boolean> {
     const rows = await this.system.read({
       text: `UPDATE events.subscription SET watermark_sequence = $2, watermark_at = greatest(watermark_at, $3::timestamptz)
-        WHERE source = $1 AND applied_sequence >= $2 RETURNING 1`,
+        WHERE source = $1 AND applied_sequence >= $2 AND snapshot_epoch = epoch RETURNING 1`,
       values: [this.source, watermark.sequence, watermark.at],
     });
     return rows.length > 0;

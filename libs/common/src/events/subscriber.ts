@@ -2,6 +2,7 @@ import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Logger } from 'pino';
 import { type ServiceName, topology } from '../contracts/topology.js';
+import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import type { Broker } from './broker.js';
 import { ownerOf, type ReceivedEvent } from './envelope.js';
@@ -13,6 +14,7 @@ export interface SubscriberOptions {
   readonly systemUrl: string;
   readonly system: SystemUnitOfWork;
   readonly broker: Broker;
+  readonly snapshots: Snapshots;
   readonly logger: Logger;
 }
 

@@ -1,6 +1,7 @@
 import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { readSubject, type ServiceName, topology, watermarkSubject } from '../contracts/topology.js';
+import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
 import { Applier, type Arrival, batchSize, type Dispatch } from './applier.js';
@@ -20,6 +21,7 @@ export interface SubscriptionOptions {
   readonly systemUrl: string;
   readonly system: SystemUnitOfWork;
   readonly broker: Broker;
+  readonly snapshots: Snapshots;
   readonly logger: Logger;
   readonly dispatch: Dispatch;
 }
@@ -80,6 +82,8 @@ export class Subscription {
     lost.addEventListener('abort', stop);
     const watch = setInterval(() => this.isStalled() && stop(), patience);
     try {
+      await this.options.snapshots.ensure(this.options.source, lost);
+      this.applier.startAt(await this.position.read());
       await this.catchUp(lost).catch((error: unknown) => this.goOnWithout(error));
       await this.applyMessages(messages, created, lost);
     } finally {
