@@ -56,7 +56,7 @@ export class ServiceParts {
   readonly verifier: TokenVerifier;
   readonly relay: Relay;
   readonly reader: LogReader;
-  readonly copies = new Copies();
+  readonly copies: Copies;
   readonly offers: Offers;
   readonly questions: OwnerQuestions;
   readonly snapshots: Snapshots;
@@ -82,15 +82,12 @@ export class ServiceParts {
     this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
     this.relay = new Relay(name, this.system, this.broker, logger);
     this.reader = new LogReader(name, this.system, this.broker, logger);
-    const { broker, copies, system } = this;
-    this.offers = new Offers(name, system, broker);
-    this.questions = new OwnerQuestions(broker, system);
-    this.snapshots = new Snapshots({ service: name, copies, system, broker, logger });
-    this.reconciliation = new Reconciliation({ service: name, copies, system, broker, logger }, this.snapshots);
-    const { reads } = topology[name];
-    if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
-    if (reads.includes('licensing')) copies.add(licenses);
-    this.authority = reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
+    this.offers = new Offers(name, this.system, this.broker);
+    this.questions = new OwnerQuestions(this.broker, this.system);
+    this.copies = authorizationCopiesOf(name);
+    this.snapshots = new Snapshots({ ...this, service: name, logger });
+    this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
+    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
     this.verifier = verifierOf(definition, this.system);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
     const { authority } = this;
@@ -103,6 +100,15 @@ export class ServiceParts {
       ...(authority && { authority }),
     });
   }
+}
+
+/** What every service keeps copies of, that its requests can be authorized. */
+function authorizationCopiesOf(name: ServiceName): Copies {
+  const copies = new Copies();
+  const { reads } = topology[name];
+  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
+  if (reads.includes('licensing')) copies.add(licenses);
+  return copies;
 }
 
 function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): TokenVerifier {

@@ -1,7 +1,7 @@
 import type { ServiceName } from '../contracts/topology.js';
 import type { Statement } from '../database/batch.js';
 import type { Tx } from '../database/tx.js';
-import { type Bucket, type KeyRange, lowestKey, type Page, rowHash } from './protocol.js';
+import { type Bucket, type KeyRange, lowestKey, type Page, rowHash, unsettledLimit } from './protocol.js';
 import type { Fact } from './revision.js';
 
 type FieldType = 'uuid' | 'text' | 'boolean' | 'timestamptz' | 'text[]';
@@ -35,10 +35,11 @@ const columnOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => 
  * A read copy of another service's rows: the one place that decides what replaces what. A newer (epoch, version) wins,
  * whatever brought it; within an epoch the end of a row is final, so that no replay, page or late answer brings it back.
  *
- * Only a page may take back what an event or an answer said, and only what it is known to be newer than: a row whose
- * sequence is at most the page's head. That is why what was read (a page, an answer) is kept under head + 1: of two
- * readings with one head, either may be the later. A row that a page lacks has ended if the page is newer than the row, for the row's
- * creation has then a sequence that the page reflects; else it may have been created after the page was read.
+ * Only a page may take back what an event or an answer said, and only where it is known to be newer: where the row's
+ * sequence is at most the page's head. A row that such a page lacks has ended, for the page reflects its creation. Of what
+ * was read while its change was in the outbox, the change will get a sequence above the head, and of two readings with one
+ * head either may be the later: such a row, every answer, and a row buried for want in a page stand under head + 1, which an older
+ * page never reaches.
  */
 export class Copy<Told extends Fact = Fact> {
   readonly source: ServiceName;
@@ -64,7 +65,10 @@ export class Copy<Told extends Fact = Fact> {
 
   /** Makes a range of the copy what a page says, except for the keys to be passed over. */
   async apply(tx: Tx, page: Page, range: KeyRange, except: readonly string[] = []): Promise<PageEffect> {
-    const values = [JSON.stringify(page.rows), page.epoch, page.head, tx.now, except, range.from ?? lowestKey];
+    const unsettled = new Set(page.unsettled);
+    const isSettled = (key: string): boolean => unsettled.size < unsettledLimit && !unsettled.has(key);
+    const rows = page.rows.map((row) => ({ ...row, sequence: page.head + (isSettled(row.key) ? 0 : 1) }));
+    const values = [JSON.stringify(rows), page.epoch, page.head, tx.now, except, range.from ?? lowestKey];
     const upTo = range.before === null ? [] : [range.before];
     const [effect] = await tx.query<PageEffect & Record<string, unknown>>(this.writeApply(range.before !== null), [
       ...values,
@@ -133,14 +137,14 @@ export class Copy<Told extends Fact = Fact> {
       ['version', ...this.compared.map(columnOf)].map((name) => `${row}.${name}`).join(', ');
     return `
       WITH told AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($1) AS told (${this.typed('key uuid')})
+        SELECT * FROM json_to_recordset($1) AS told (${this.typed('key uuid', 'sequence bigint')})
         WHERE key <> ALL ($5::uuid[])
       ), kept AS (
         INSERT INTO ${table} AS known (${this.columns.join(', ')}, epoch, version, sequence, deleted_at)
-        SELECT told.key, ${told} $2::integer, told.version, $3::bigint + 1, NULL FROM told
+        SELECT told.key, ${told} $2::integer, told.version, told.sequence, NULL FROM told
         ON CONFLICT (${column}) DO UPDATE SET ${this.assignments}
         WHERE known.epoch < excluded.epoch OR (known.epoch = excluded.epoch AND (
-          (known.sequence < excluded.sequence
+          (known.sequence <= $3::bigint
             AND (known.deleted_at IS NULL, ${state('known')}) IS DISTINCT FROM (true, ${state('excluded')}))
           OR (known.deleted_at IS NULL AND known.version < excluded.version)))
         RETURNING 1

@@ -3,8 +3,7 @@ import type { Logger } from 'pino';
 import { digestSubject, type ServiceName, topology } from '../contracts/topology.js';
 import { Loop } from '../events/loop.js';
 import type { Copy } from './copy.js';
-import type { Bucket, Digest, DigestQuestion, KeyRange } from './protocol.js';
-import { unsettledLimit } from './protocol.js';
+import { type Digest, type DigestQuestion, type KeyRange, lowestKey, unsettledLimit } from './protocol.js';
 import type { SnapshotOptions, Snapshots } from './snapshots.js';
 
 /** Minutes between two reconciliations of one source; up to a tenth more, by chance, so that services do not ask together. */
@@ -22,6 +21,8 @@ export interface Reconciled {
   /** Ranges that could not be decided on, because events did not arrive in time. */
   readonly postponed: number;
 }
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
  * Compares the copies with their owners. Buckets whose digests agree are equal, whatever moves elsewhere. The others may
@@ -55,24 +56,26 @@ export class Reconciliation {
 
   /** Compares all copies of one source now, and makes good what differs. Raises 503 when the owner is out of reach. */
   async reconcile(source: ServiceName): Promise<Reconciled> {
-    let drift = 0;
-    let postponed = 0;
+    const found = { drift: 0, postponed: 0 };
     for (const copy of this.options.copies.of(source)) {
       let from: string | null = null;
       do {
-        if (this.stopping.signal.aborted) return { drift, postponed: postponed + 1 };
         const question: DigestQuestion = { thing: copy.thing, fields: copy.compared, from };
         const digest: Digest = await this.options.broker.ask<Digest>(digestSubject(source), question);
-        for (const range of await this.differing(copy, digest, from)) {
-          const repaired = await this.repair(copy, range);
-          drift += repaired ?? 0;
-          if (repaired === null) postponed += 1;
-        }
+        await this.compare(copy, digest, from, found);
         from = digest.next;
-      } while (from !== null);
+      } while (from !== null && !this.stopping.signal.aborted);
     }
     await this.snapshots.heal(source, this.stopping.signal);
-    return { drift, postponed };
+    return found;
+  }
+
+  private async compare(copy: Copy, digest: Digest, from: string | null, found: Mutable<Reconciled>): Promise<void> {
+    for (const range of await this.differing(copy, digest, from)) {
+      const drift = this.stopping.signal.aborted ? null : await this.repair(copy, range);
+      found.drift += drift ?? 0;
+      found.postponed += drift === null ? 1 : 0;
+    }
   }
 
   /** Whichever replica marks the row reconciles: the lock on it lets one. */
@@ -91,20 +94,17 @@ export class Reconciliation {
     return lookEvery;
   }
 
+  /** The ranges whose rows and hashes are not the owner's; an owner without a row has one range, without a row. */
   private async differing(copy: Copy, digest: Digest, from: string | null): Promise<KeyRange[]> {
-    const buckets: Bucket[] = digest.buckets.map((bucket, index) =>
-      index === 0 ? { ...bucket, from: from ?? bucket.from } : bucket,
-    );
-    if (buckets.length === 0) buckets.push({ from: from ?? '', rows: 0, hash: '0' });
+    const buckets = digest.buckets.length > 0 ? digest.buckets : [{ from: lowestKey, rows: 0, hash: '0' }];
     const own = await this.options.system.read<{ bucket: number; rows: number; hash: string }>(
       copy.digest(buckets, { from, before: digest.next }),
     );
     const known = new Map(own.map((row) => [row.bucket, row]));
-    return buckets.flatMap(({ rows, hash }, index) => {
+    return buckets.flatMap(({ from: first, rows, hash }, index) => {
       const { rows: ownRows, hash: ownHash } = known.get(index) ?? { rows: 0, hash: '0' };
       if (rows === ownRows && hash === ownHash) return [];
-      const start = index === 0 ? from : buckets[index]!.from;
-      return [{ from: start, before: buckets[index + 1]?.from ?? digest.next }];
+      return [{ from: index === 0 ? from : first, before: buckets[index + 1]?.from ?? digest.next }];
     });
   }
 
