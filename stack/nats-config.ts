@@ -1,9 +1,11 @@
 import {
+  digestSubject,
   inboxPrefix,
   positionSubject,
   readersOf,
   readSubject,
   serviceNames,
+  snapshotSubject,
   topology,
   watermarkSubject,
 } from '#common/contracts/topology';
@@ -60,7 +62,7 @@ function publishedBy(service: ServiceName): string[] {
     ...types,
     watermarkSubject(service),
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
-    ...reads.map(readSubject),
+    ...reads.flatMap(ownerQuestions),
     ...reads.map((source) => positionSubject(source, service)),
     ...asks,
     `$JS.API.STREAM.INFO.${stream}`,
@@ -68,6 +70,13 @@ function publishedBy(service: ServiceName): string[] {
     ...reads.flatMap((source) => readerApi(topology[source].stream, service)),
   ];
 }
+
+/** What every reader of a service may ask it. */
+const ownerQuestions = (owner: ServiceName): string[] => [
+  readSubject(owner),
+  snapshotSubject(owner),
+  digestSubject(owner),
+];
 
 /** Whether `other` puts questions to `service`, which then answers into its inbox. */
 const isAsked = (service: ServiceName, other: ServiceName): boolean =>
@@ -82,7 +91,7 @@ function heardBy(service: ServiceName): string[] {
   const { answers, reads } = topology[service];
   return [
     ...inboxOf(service),
-    readSubject(service),
+    ...ownerQuestions(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
     ...readersOf(service).map((reader) => positionSubject(service, reader)),

@@ -86,8 +86,9 @@ async function audible(
 }
 
 const everyEvent = serviceNames.flatMap((service) => topology[service].types);
+const askedByReaders = (service: string) => ['read', 'snapshot', 'digest'].map((what) => `${service}.events.${what}`);
 const everyQuestion = serviceNames.flatMap((service) => [
-  `${service}.events.read`,
+  ...askedByReaders(service),
   ...topology[service].answers.map((question) => `${service}.${question}`),
 ]);
 const everyWatermark = serviceNames.map((service) => `${service}.events.watermark`);
@@ -108,7 +109,7 @@ describe('rights to publish', () => {
       const expected = [
         ...types,
         `${service}.events.watermark`,
-        ...reads.map((source) => `${source}.events.read`),
+        ...reads.flatMap(askedByReaders),
         ...reads.map((source) => `${source}.events.position.${service}`),
         ...asks,
         ...askers.map((other) => `_INBOX_${other}.x`),
@@ -148,7 +149,7 @@ describe('rights to subscribe', () => {
         '_INBOX_licensing.x',
         'identity.events.watermark',
         'licensing.ask.licenses',
-        'licensing.events.read',
+        ...askedByReaders('licensing'),
         'licensing.events.position.crm',
         'licensing.events.position.conversations',
       ].sort(),

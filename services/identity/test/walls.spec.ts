@@ -173,15 +173,15 @@ describe('what identity tells other services that ask', () => {
 
   it('is the user and the profile as they are now', async () => {
     const member = await join(http, ada, 'member');
-    const user = { userId: member.id, email: member.email, emailConfirmed: true, deleted: false, epoch: 1, version: 1 };
+    const read = { deleted: false, epoch: 1, sequence: expect.any(Number) };
+    const user = { userId: member.id, email: member.email, emailConfirmed: true, ...read, version: 1 };
     const profile = {
       profileId: member.profileId,
       organizationId: ada.organizationId,
       userId: member.id,
       role: 'member',
       changedAt: expect.any(String),
-      deleted: false,
-      epoch: 1,
+      ...read,
       version: 2,
     };
     expect(await ask('identity.ask.access', { userId: member.id })).toEqual({ value: { user, profile } });
@@ -189,10 +189,40 @@ describe('what identity tells other services that ask', () => {
     expect(await ask('identity.ask.access', { userId: member.id })).toEqual({ value: { user: null, profile: null } });
   });
 
+  it('is what its readers copy, in pages and as digests, and nothing that they may not know', async () => {
+    const fields = ['email', 'emailConfirmed'];
+    const pageFrom = async (from: string | null) =>
+      (await ask('identity.events.snapshot', { thing: 'user', fields, from, before: null }))['value'] as {
+        rows: { key: string }[];
+      };
+    const page = await pageFrom(null);
+    const row = { key: ada.id, version: 1, email: ada.email, emailConfirmed: true };
+    expect(page).toMatchObject({ epoch: 1, head: expect.any(Number), rows: expect.arrayContaining([row]), next: null });
+    expect((await pageFrom(ada.id)).rows[0]).toEqual(row);
+    const { value: digest } = await ask('identity.events.digest', { thing: 'user', fields, from: null });
+    expect(digest).toMatchObject({ buckets: [{ from: page.rows[0]!.key, rows: page.rows.length }], next: null });
+    for (const thing of ['user', 'secret']) {
+      const question = { thing, fields: ['password_hash'], from: null, before: null };
+      for (const what of ['snapshot', 'digest']) {
+        const status = thing === 'user' ? 400 : 404;
+        expect(await ask(`identity.events.${what}`, question)).toMatchObject({ problem: { status } });
+      }
+    }
+  });
+
   it('is the organization, or that there is none', async () => {
     const { organizationId } = ada;
     expect(await ask('identity.ask.organization', { organizationId })).toEqual({
-      value: { organization: { organizationId, name: 'Ada’s', isOperator: false, epoch: 1, version: 1 } },
+      value: {
+        organization: {
+          organizationId,
+          name: 'Ada’s',
+          isOperator: false,
+          epoch: 1,
+          version: 1,
+          sequence: expect.any(Number),
+        },
+      },
     });
     const unknown = { organizationId: randomUUID() };
     expect(await ask('identity.ask.organization', unknown)).toEqual({ value: { organization: null } });

@@ -1,4 +1,4 @@
-export { AuthorizationCopiesHandler } from './authorization-copies.handler.js';
+export { AuthorizationCopiesHandler, revisionOf } from './authorization-copies.handler.js';
 export { AuthorizationGuard } from './authorization.guard.js';
 export type { Caller, Identity, RequestContext } from './caller.js';
 export type { AccessAnswer, LicenseFact, ProfileFact, UserFact } from './copies.js';

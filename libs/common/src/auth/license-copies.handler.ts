@@ -3,7 +3,7 @@ import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { LicenseState } from '../contracts/licensing/index.js';
 import type { EventContext } from '../events/event-context.js';
 import { revisionOf } from './authorization-copies.handler.js';
-import { keepLicense } from './copies.js';
+import { licenses } from './copies.js';
 
 /** Keeps the copy of licenses by which writes are admitted; every license event carries the whole state. */
 @Controller()
@@ -20,6 +20,6 @@ export class LicenseCopiesHandler {
     'license.module_removed',
   ])
   onLicenseChanged(@Payload() license: LicenseState, @Ctx() context: EventContext): void {
-    keepLicense(context.tx, { ...license, ...revisionOf(context) });
+    licenses.keep(context.tx, { ...license, ...revisionOf(context) });
   }
 }

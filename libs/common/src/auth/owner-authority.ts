@@ -1,8 +1,7 @@
 import { Problem } from '../http/problem.js';
-import type { Broker } from '../events/broker.js';
-import type { Authority, SystemUnitOfWork } from '../database/unit-of-work.js';
-import { continueTrace } from '../observability/trace.js';
-import { type AccessAnswer, keepLicense, keepProfile, keepUser, type LicenseFact } from './copies.js';
+import type { OwnerQuestions } from '../copies/owner-questions.js';
+import type { Authority } from '../database/unit-of-work.js';
+import { type AccessAnswer, type LicenseFact, licenses, profiles, users } from './copies.js';
 
 /** Questions about one user at most, per second on average and at once. */
 const questionsPerSecond = 20;
@@ -22,10 +21,7 @@ interface Allowance {
 export class OwnerAuthority implements Authority {
   private readonly allowances = new Map<string, Allowance>();
 
-  constructor(
-    private readonly broker: Broker,
-    private readonly system: SystemUnitOfWork,
-  ) {}
+  constructor(private readonly questions: OwnerQuestions) {}
 
   /** Raises 429 above the limit per user, 503 when the owner is out of reach. */
   async ask(what: 'access' | 'licenses', subject: { userId: string; organizationId: string | null }): Promise<void> {
@@ -39,21 +35,23 @@ export class OwnerAuthority implements Authority {
   /** Brings the copy of one user and its profile up to date; counted against the limit of the user who asks. */
   async askAccess(userId: string, askerId = userId): Promise<AccessAnswer> {
     this.take(askerId);
-    const answer = await this.broker.ask<AccessAnswer>('identity.ask.access', { userId });
-    const { user, profile } = answer;
-    if (user || profile) {
-      await this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
-        if (user) keepUser(tx, user);
-        if (profile) keepProfile(tx, profile);
-      });
-    }
-    return answer;
+    return this.questions.ask<AccessAnswer>({
+      subject: 'identity.ask.access',
+      body: { userId },
+      facts: ({ user, profile }) => [user, profile],
+      keep: (tx, { user, profile }) => {
+        if (user) users.keep(tx, user);
+        if (profile) profiles.keep(tx, profile);
+      },
+    });
   }
 
   private async askLicenses(organizationId: string): Promise<void> {
-    const licenses = await this.broker.ask<LicenseFact[]>('licensing.ask.licenses', { organizationId });
-    await this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
-      for (const license of licenses) keepLicense(tx, license);
+    await this.questions.ask<LicenseFact[]>({
+      subject: 'licensing.ask.licenses',
+      body: { organizationId },
+      facts: (answer) => answer,
+      keep: (tx, answer) => licenses.keep(tx, ...answer),
     });
   }
 

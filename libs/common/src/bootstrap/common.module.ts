@@ -10,6 +10,7 @@ import { APP_GUARD, DiscoveryModule, Reflector } from '@nestjs/core';
 import type { JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
 import type pg from 'pg';
+import { licenses, profiles, revokedSessions, users } from '../auth/copies.js';
 import { AuthorizationCopiesHandler } from '../auth/authorization-copies.handler.js';
 import { AuthorizationGuard } from '../auth/authorization.guard.js';
 import { LicenseCopiesHandler } from '../auth/license-copies.handler.js';
@@ -17,6 +18,11 @@ import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
 import type { ServiceConfig } from '../config/service-config.js';
 import { type ServiceName, topology } from '../contracts/topology.js';
+import { Copies } from '../copies/copies.js';
+import { Offers } from '../copies/offers.js';
+import { OwnerQuestions } from '../copies/owner-questions.js';
+import { Reconciliation } from '../copies/reconciliation.js';
+import { Snapshots } from '../copies/snapshots.js';
 import type { ConstraintProblems } from '../database/errors.js';
 import { createPool } from '../database/pool.js';
 import { Schema, type SchemaOptions } from '../database/schema.js';
@@ -52,6 +58,11 @@ export class ServiceParts {
   readonly relay: Relay;
   readonly reader: LogReader;
   readonly positions: ReportedPositions;
+  readonly copies: Copies;
+  readonly offers: Offers;
+  readonly questions: OwnerQuestions;
+  readonly snapshots: Snapshots;
+  readonly reconciliation: Reconciliation;
 
   constructor(
     definition: ServiceDefinition,
@@ -74,9 +85,12 @@ export class ServiceParts {
     this.relay = new Relay(name, this.system, this.broker, logger);
     this.reader = new LogReader(name, this.system, this.broker, logger);
     this.positions = new ReportedPositions(name, this.system, this.broker, logger);
-    this.authority = topology[name].reads.includes('identity')
-      ? new OwnerAuthority(this.broker, this.system)
-      : undefined;
+    this.offers = new Offers(name, this.system, this.broker);
+    this.questions = new OwnerQuestions(this.broker, this.system);
+    this.copies = authorizationCopiesOf(name);
+    this.snapshots = new Snapshots({ ...this, service: name, logger });
+    this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
+    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
     this.verifier = verifierOf(definition, this.system);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
     const { authority } = this;
@@ -89,6 +103,15 @@ export class ServiceParts {
       ...(authority && { authority }),
     });
   }
+}
+
+/** What every service keeps copies of, that its requests can be authorized. */
+function authorizationCopiesOf(name: ServiceName): Copies {
+  const copies = new Copies();
+  const { reads } = topology[name];
+  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
+  if (reads.includes('licensing')) copies.add(licenses);
+  return copies;
 }
 
 function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): TokenVerifier {
@@ -115,6 +138,10 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
       ...provide(UnitOfWork, parts.unitOfWork),
       ...provide(SystemUnitOfWork, parts.system),
       ...provide(Broker, parts.broker),
+      ...provide(Copies, parts.copies),
+      ...provide(Offers, parts.offers),
+      ...provide(OwnerQuestions, parts.questions),
+      ...provide(Reconciliation, parts.reconciliation),
       ...provide(OwnerAuthority, parts.authority),
       ...provide(TokenVerifier, parts.verifier),
     ];
@@ -143,10 +170,12 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
     this.parts.broker.start();
     this.parts.relay.start();
     this.parts.reader.start();
+    this.parts.reconciliation.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.parts.relay.stop(), this.parts.reader.stop()]);
+    const { relay, reader, reconciliation } = this.parts;
+    await Promise.all([relay.stop(), reader.stop(), reconciliation.stop()]);
     await this.parts.broker.stop();
     await Promise.all(this.parts.pools.map((pool) => pool.end()));
   }

@@ -58,7 +58,7 @@ export async function startService<Config extends ServiceConfig>(
 async function followEvents(
   app: NestFastifyApplication,
   { name, config }: ServiceDefinition<ServiceConfig>,
-  { broker, system }: ServiceParts,
+  { broker, snapshots, system }: ServiceParts,
   logger: Logger,
 ): Promise<void> {
   const strategy = new EventSubscriber({
@@ -66,6 +66,7 @@ async function followEvents(
     systemUrl: config.SYSTEM_DATABASE_URL,
     system,
     broker,
+    snapshots,
     logger,
   });
   const microservice = app.connectMicroservice<MicroserviceOptions>({ strategy }, { deferInitialization: true });

@@ -109,5 +109,11 @@ export const positionSubject = (owner: ServiceName, subscriber: ServiceName): st
 export const readersOf = (source: ServiceName): ServiceName[] =>
   serviceNames.filter((service) => topology[service].reads.includes(source));
 
+/** Subject on which an owner answers with a page of its rows, for copies. */
+export const snapshotSubject = (owner: ServiceName): string => `${owner}.events.snapshot`;
+
+/** Subject on which an owner answers with digests of its rows, to compare copies with. */
+export const digestSubject = (owner: ServiceName): string => `${owner}.events.digest`;
+
 /** Prefix of the reply inboxes of one NATS user. */
 export const inboxPrefix = (user: string): string => `_INBOX_${user}`;

@@ -22,6 +22,8 @@ export interface Report extends Standing {
   readonly parked: number;
   /** True when somebody has asked for some of them to be replayed. */
   readonly replay: boolean;
+  /** True when somebody has asked for the copies to be rebuilt. */
+  readonly rebuild: boolean;
 }
 
 export interface Parking {
@@ -146,7 +148,7 @@ export class Position {
   async keep(watermark: Watermark): Promise<boolean> {
     const rows = await this.system.read({
       text: `UPDATE events.subscription SET watermark_sequence = $3, watermark_at = greatest(watermark_at, $4::timestamptz)
-        WHERE source = $1 AND epoch = $2 AND applied_sequence >= $3 RETURNING 1`,
+        WHERE source = $1 AND epoch = $2 AND applied_sequence >= $3 AND snapshot_epoch = epoch RETURNING 1`,
       values: [this.source, watermark.epoch, watermark.sequence, watermark.at],
     });
     return rows.length > 0;
@@ -155,7 +157,8 @@ export class Position {
   async report(): Promise<Report> {
     const [row] = await this.system.read<Report & Record<string, unknown>>({
       text: `SELECT ${standingColumns}, (SELECT count(*) FROM events.parked WHERE source = $1)::float8 AS parked,
-          EXISTS (SELECT FROM events.parked WHERE source = $1 AND replay_requested_at IS NOT NULL) AS replay
+          EXISTS (SELECT FROM events.parked WHERE source = $1 AND replay_requested_at IS NOT NULL) AS replay,
+          rebuild_requested_at IS NOT NULL AS rebuild
         FROM events.subscription WHERE source = $1`,
       values: [this.source],
     });

@@ -1,21 +1,22 @@
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import type { Logger } from 'pino';
 import { type ServiceName, topology } from '../contracts/topology.js';
+import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { ApplyingPool } from './applying-pool.js';
 import type { Broker } from './broker.js';
 import { Dispatcher } from './dispatcher.js';
 import { ownerOf } from './envelope.js';
 import { typeOfPattern } from './event-context.js';
-import { type EnsureSnapshot, Subscription } from './subscription.js';
+import { Subscription } from './subscription.js';
 
 export interface SubscriberOptions {
   readonly service: ServiceName;
   readonly systemUrl: string;
   readonly system: SystemUnitOfWork;
   readonly broker: Broker;
+  readonly snapshots: Snapshots;
   readonly logger: Logger;
-  readonly ensureSnapshot?: EnsureSnapshot;
 }
 
 /** What was not handled since the process began. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import { positionSubject, readSubject, type ServiceName, watermarkSubject } from '../contracts/topology.js';
+import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
 import { unlessAborted } from './abortable.js';
@@ -24,18 +25,15 @@ const lookEvery = 1_000;
 /** Milliseconds that what is under way has to end when the subscription stops; what does not is cut off. */
 const endWithin = 2_000;
 
-/** Takes a snapshot of what a source owns, if one is needed: before events are applied that follow on it. */
-export type EnsureSnapshot = (source: ServiceName, lost: AbortSignal) => Promise<void>;
-
 export interface SubscriptionOptions {
   readonly service: ServiceName;
   readonly source: ServiceName;
   readonly systemUrl: string;
   readonly system: SystemUnitOfWork;
   readonly broker: Broker;
+  readonly snapshots: Snapshots;
   readonly logger: Logger;
   readonly dispatch: Dispatch;
-  readonly ensureSnapshot?: EnsureSnapshot;
 }
 
 /**
@@ -135,11 +133,9 @@ export class Subscription {
 
   /** The consumer is there already, so that nothing is missed between what is read here and what it brings. */
   private async begin(lost: AbortSignal): Promise<void> {
-    const { source, ensureSnapshot } = this.options;
-    if (ensureSnapshot) {
-      await unlessAborted(ensureSnapshot(source, lost), lost);
-      this.applier.startAt(await this.position.report(), false);
-    }
+    const { source, snapshots } = this.options;
+    await unlessAborted(snapshots.ensure(source, lost), lost);
+    this.applier.startAt(await this.position.report(), false);
     await this.catchUp(lost).catch((error: unknown) => this.goOnWithout(error));
   }
 
@@ -211,9 +207,6 @@ export class Subscription {
 
   /** Another epoch, or a log that no longer reaches back to the position: all begins anew, with a snapshot. */
   private renew(): void {
-    const { source, ensureSnapshot } = this.options;
-    if (!ensureSnapshot)
-      throw new Error(`the log of ${source} does not go on from here, and there is no snapshot of it`);
     this.endFollowing?.();
   }
 
@@ -245,11 +238,12 @@ export class Subscription {
   }
 
   private async look(lost: AbortSignal): Promise<number> {
-    const { parked, replay } = await this.position.report();
+    const { parked, replay, rebuild } = await this.position.report();
     this.parked = parked;
     this.looks += 1;
     if (this.looks % 2 === 0) this.tell();
     if (replay) await this.replayer.replay(lost);
+    if (rebuild) this.renew();
     return lookEvery;
   }
 

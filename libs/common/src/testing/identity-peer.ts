@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { AccessAnswer, ProfileFact, UserFact } from '../auth/copies.js';
+import type { Revision } from '../copies/revision.js';
 import type { Role } from '../auth/policy.js';
 import { EventSourcePeer } from './event-source-peer.js';
 import type { TestStack } from './test-stack.js';
@@ -28,11 +29,15 @@ interface TokenClaims {
   readonly expiresIn?: number;
 }
 
+/** What a fact is at first; what is told of it says when it was read. */
+const newFact = { deleted: false, epoch: 1, version: 1, sequence: 0 };
+
 /** Identity, as other services see it: JWKS over HTTP, tokens, questions and events. */
 export class IdentityPeer {
   private readonly users = new Map<string, UserFact>();
   private readonly profiles = new Map<string, ProfileFact>();
   private readonly organizations = new Map<string, { name: string; isOperator: boolean; version: number }>();
+  private readonly revoked = new Map<string, { userId: string; revokedAt: string }>();
 
   private constructor(
     readonly events: EventSourcePeer,
@@ -42,13 +47,16 @@ export class IdentityPeer {
     private readonly key: CryptoKey,
   ) {
     events.answer('identity.ask.access', ({ userId }: { userId: string }): AccessAnswer => ({
-      user: this.users.get(userId) ?? null,
-      profile: [...this.profiles.values()].findLast((profile) => profile.userId === userId && !profile.deleted) ?? null,
+      user: this.told(this.users.get(userId)),
+      profile: this.told(
+        [...this.profiles.values()].findLast((profile) => profile.userId === userId && !profile.deleted),
+      ),
     }));
     events.answer('identity.ask.organization', ({ organizationId }: { organizationId: string }) => {
       const known = this.organizations.get(organizationId);
-      return { organization: known ? { organizationId, ...known, epoch: 1 } : null };
+      return { organization: this.told(known && { organizationId, ...known }) };
     });
+    this.offer();
   }
 
   static async start(stack: TestStack): Promise<IdentityPeer> {
@@ -85,7 +93,7 @@ export class IdentityPeer {
     const userId = randomUUID();
     const sessionId = randomUUID();
     const email = options.email ?? `${userId}@example.com`;
-    const user: UserFact = { userId, email, emailConfirmed: true, deleted: false, epoch: 1, version: 1 };
+    const user: UserFact = { userId, email, emailConfirmed: true, ...newFact };
     this.users.set(userId, user);
     await this.tell('user.registered', userId, 1, { userId, email, emailConfirmed: true }, options.silently);
     return { userId, sessionId, email, token: await this.token({ userId, sessionId, email }) };
@@ -111,7 +119,7 @@ export class IdentityPeer {
       (await this.organization({ isOperator: role === 'platform_admin', ...(silently && { silently }) }));
     const profileId = randomUUID();
     const profile = { profileId, organizationId, userId: user.userId, role, createdAt: new Date().toISOString() };
-    this.profiles.set(profileId, { ...profile, changedAt: profile.createdAt, deleted: false, epoch: 1, version: 1 });
+    this.profiles.set(profileId, { ...profile, changedAt: profile.createdAt, ...newFact });
     await this.tell('profile.created', profileId, 1, profile, silently);
     return { ...user, organizationId, profileId };
   }
@@ -127,19 +135,48 @@ export class IdentityPeer {
   }
 
   async revokeSession({ sessionId, userId }: PeerUser): Promise<void> {
-    await this.tell('session.revoked', sessionId, 1, { sessionId, userId, revokedAt: new Date().toISOString() });
+    const revokedAt = new Date().toISOString();
+    this.revoked.set(sessionId, { userId, revokedAt });
+    await this.tell('session.revoked', sessionId, 1, { sessionId, userId, revokedAt });
   }
 
-  async deleteUser(userId: string): Promise<void> {
+  /** Erases a user with everything that is the user's. */
+  async deleteUser(userId: string, silently = false): Promise<void> {
     const version = (this.users.get(userId)?.version ?? 0) + 1;
+    for (const [id, session] of this.revoked) if (session.userId === userId) this.revoked.delete(id);
     this.users.delete(userId);
-    await this.tell('user.deleted', userId, version, { userId });
+    await this.tell('user.deleted', userId, version, { userId }, silently);
   }
 
-  async deleteOrganization(organizationId: string): Promise<void> {
+  async deleteOrganization(organizationId: string, silently = false): Promise<void> {
     const version = (this.organizations.get(organizationId)?.version ?? 0) + 1;
     this.organizations.delete(organizationId);
-    await this.tell('organization.deleted', organizationId, version, { organizationId });
+    await this.tell('organization.deleted', organizationId, version, { organizationId }, silently);
+  }
+
+  /** A fact as an answer tells it now. */
+  private told<Known extends object>(known: Known | undefined): (Known & Pick<Revision, 'epoch' | 'sequence'>) | null {
+    return known ? { ...known, epoch: this.events.epoch, sequence: this.events.log.length + 1 } : null;
+  }
+
+  private offer(): void {
+    const { things } = this.events;
+    things['user'] = {
+      fields: { email: 'text', emailConfirmed: 'boolean' },
+      rows: () => [...this.users].map(([key, user]) => ({ key, ...user })),
+    };
+    things['profile'] = {
+      fields: { userId: 'uuid', organizationId: 'uuid', role: 'text', changedAt: 'text' },
+      rows: () => [...this.profiles].filter(([, { deleted }]) => !deleted).map(([key, row]) => ({ key, ...row })),
+    };
+    things['organization'] = {
+      fields: { name: 'text', isOperator: 'boolean' },
+      rows: () => [...this.organizations].map(([key, organization]) => ({ key, ...organization })),
+    };
+    things['session'] = {
+      fields: { userId: 'uuid', revokedAt: 'text' },
+      rows: () => [...this.revoked].map(([key, session]) => ({ key, version: 1, ...session })),
+    };
   }
 
   private async changeProfile(type: string, profile: ProfileFact, silently: boolean): Promise<void> {

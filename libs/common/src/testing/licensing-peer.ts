@@ -12,8 +12,20 @@ export class LicensingPeer {
 
   private constructor(readonly events: EventSourcePeer) {
     events.answer('licensing.ask.licenses', ({ organizationId }: { organizationId: string }): LicenseFact[] =>
-      [...this.licenses.values()].filter((license) => license.organizationId === organizationId),
+      [...this.licenses.values()]
+        .filter((license) => license.organizationId === organizationId)
+        .map((license) => ({ ...license, epoch: events.epoch, sequence: events.log.length + 1 })),
     );
+    events.things['license'] = {
+      fields: {
+        organizationId: 'uuid',
+        expirationDate: 'text',
+        suspended: 'boolean',
+        revoked: 'boolean',
+        modules: 'text[]',
+      },
+      rows: () => [...this.licenses].map(([key, license]) => ({ key, ...license })),
+    };
   }
 
   static async start(stack: TestStack): Promise<LicensingPeer> {
@@ -32,6 +44,7 @@ export class LicensingPeer {
       modules: [...builtInModules].sort(),
       epoch: 1,
       version: 1,
+      sequence: 0,
       ...change,
     };
     await this.tell('license.issued', license, silently);
@@ -54,7 +67,7 @@ export class LicensingPeer {
 
   private async tell(type: string, license: LicenseFact, silently = false): Promise<void> {
     this.licenses.set(license.licenseId, license);
-    const { epoch: _, version, ...data } = license;
+    const { epoch: _, sequence: __, version, ...data } = license;
     const event = { type, aggregateId: license.licenseId, version, organizationId: license.organizationId, data };
     if (silently) this.events.append(event);
     else await this.events.emit(event);

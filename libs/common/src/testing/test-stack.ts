@@ -23,6 +23,8 @@ export type Define<Config extends ServiceConfig = ServiceConfig> = (
 export interface TestService {
   readonly http: HttpClient;
   readonly environment: NodeJS.ProcessEnv;
+  /** A part of the running service. */
+  get<Part>(type: abstract new (...args: never[]) => Part): Part;
   stop(): Promise<void>;
 }
 
@@ -195,7 +197,7 @@ export class TestStack {
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= app.close());
     this.closers.unshift(stop);
-    return { http: new HttpClient(url), environment, stop };
+    return { http: new HttpClient(url), environment, get: (type) => app.get(type, { strict: false }), stop };
   }
 
   /** A NATS connection with a user's rights, closed with the stack. */

@@ -4,6 +4,7 @@ import { Customers1764000000000 } from './migrations/1764000000000-customers.js'
 import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { NewCustomers1795945000000 } from './migrations/1795945000000-new-customers.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
+import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
 
 export default new Schema({
   entities,
@@ -12,6 +13,7 @@ export default new Schema({
     MistakenCaller1795940000000,
     NewCustomers1795945000000,
     EventHealing1795950000000,
+    OrganizationSequence1795960000010,
   ],
   url: process.env['OWNER_DATABASE_URL'],
 });

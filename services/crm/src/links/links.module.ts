@@ -5,11 +5,12 @@ import { OnProfileDeletedUnlinkUser } from './handlers/on-profile.deleted.unlink
 import { OnUserDeletedUnlinkUser } from './handlers/on-user.deleted.unlink-user.js';
 import { LinksController } from './links.controller.js';
 import { LinksService } from './links.service.js';
+import { MissedEffects } from './missed-effects.js';
 import { OrganizationRemovals } from './organization-removals.js';
 
 @Module({
   imports: [OrganizationsModule],
   controllers: [LinksController, OnOrganizationDeletedRemoveLinks, OnProfileDeletedUnlinkUser, OnUserDeletedUnlinkUser],
-  providers: [LinksService, OrganizationRemovals],
+  providers: [LinksService, OrganizationRemovals, MissedEffects],
 })
 export class LinksModule {}

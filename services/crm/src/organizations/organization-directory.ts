@@ -1,14 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { OwnerAuthority, type RequestContext } from '#common/auth/index';
-import { type RequestTx, SystemUnitOfWork, type Tx } from '#common/database/index';
-import { Broker } from '#common/events/index';
+import { OwnerQuestions } from '#common/copies/index';
+import type { RequestTx } from '#common/database/index';
 import { Problem, referenceNotFound } from '#common/http/index';
-import { continueTrace } from '#common/observability/index';
-
-/** Identity's answer about one organization; null when there is none. */
-interface OrganizationAnswer {
-  readonly organization: { readonly organizationId: string; readonly epoch: number; readonly version: number } | null;
-}
+import { type OrganizationFact, organizations } from './organization-copies.js';
 
 /** A reference that the copies do not bear out; identity may know better. */
 export class NotBorneOut extends Problem {
@@ -25,9 +20,8 @@ export class NotBorneOut extends Problem {
 @Injectable()
 export class OrganizationDirectory {
   constructor(
-    private readonly broker: Broker,
+    private readonly questions: OwnerQuestions,
     private readonly authority: OwnerAuthority,
-    private readonly system: SystemUnitOfWork,
   ) {}
 
   /** Raises 409 for an organization that does not exist. */
@@ -55,27 +49,11 @@ export class OrganizationDirectory {
       await this.authority.askAccess(id, askerId);
       return;
     }
-    const question = { organizationId: id };
-    const { organization } = await this.broker.ask<OrganizationAnswer>('identity.ask.organization', question);
-    if (!organization) return;
-    await this.system.run({ trace: continueTrace(undefined) }, async (tx) => keepOrganization(tx, organization));
+    await this.questions.ask<{ organization: OrganizationFact | null }>({
+      subject: 'identity.ask.organization',
+      body: { organizationId: id },
+      facts: ({ organization }) => [organization],
+      keep: (tx, { organization }) => organizations.keep(tx, organization!),
+    });
   }
-}
-
-export function keepOrganization(
-  tx: Tx,
-  organization: { organizationId: string; epoch: number; version: number; deleted?: boolean },
-): void {
-  tx.execute(
-    `INSERT INTO ref_organization AS known (organization_id, epoch, version, deleted_at) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (organization_id) DO UPDATE
-       SET epoch = excluded.epoch, version = excluded.version, deleted_at = excluded.deleted_at
-     WHERE (known.epoch, known.version) < (excluded.epoch, excluded.version)`,
-    [
-      organization.organizationId,
-      organization.epoch,
-      organization.version,
-      organization.deleted === true ? tx.now : null,
-    ],
-  );
 }

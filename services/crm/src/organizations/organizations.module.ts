@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
-import { OnOrganizationCreatedKeepCopy } from './handlers/on-organization.created.keep-copy.js';
+import { OnOrganizationChangedKeepCopy } from './handlers/on-organization.changed.keep-copy.js';
 import { OrganizationDirectory } from './organization-directory.js';
 
 @Module({
-  controllers: [OnOrganizationCreatedKeepCopy],
+  controllers: [OnOrganizationChangedKeepCopy],
   providers: [OrganizationDirectory],
   exports: [OrganizationDirectory],
 })

@@ -1,9 +1,11 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import type { AccessAnswer } from '#common/auth/index';
+import { Offers } from '#common/copies/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { Broker } from '#common/events/index';
 import { invalid } from '#common/http/index';
+import { offeredThings } from './offered-things.js';
 
 interface OrganizationAnswer {
   readonly organization: {
@@ -12,21 +14,24 @@ interface OrganizationAnswer {
     readonly isOperator: boolean;
     readonly epoch: number;
     readonly version: number;
+    readonly sequence: number;
   } | null;
 }
 
 const accessText = `
   SELECT
     (SELECT json_build_object('userId', u.id, 'email', u.email, 'emailConfirmed', u.email_confirmed_at IS NOT NULL,
-        'deleted', false, 'epoch', h.epoch, 'version', u.version) FROM users AS u WHERE u.id = $1) AS "user",
+        'deleted', false, 'epoch', h.epoch, 'version', u.version,
+        'sequence', h.next_sequence) FROM users AS u WHERE u.id = $1) AS "user",
     (SELECT json_build_object('profileId', p.id, 'organizationId', p.organization_id, 'userId', p.user_id, 'role', p.role,
-        'changedAt', app.iso(coalesce(p.updated_at, 'epoch')), 'deleted', false, 'epoch', h.epoch, 'version', p.version)
+        'changedAt', app.iso(coalesce(p.updated_at, 'epoch')), 'deleted', false, 'epoch', h.epoch, 'version', p.version,
+        'sequence', h.next_sequence)
       FROM user_profile AS p WHERE p.user_id = $1) AS profile
   FROM events.head AS h`;
 
 const organizationText = `
   SELECT (SELECT json_build_object('organizationId', o.id, 'name', o.name, 'isOperator', o.is_operator,
-      'epoch', h.epoch, 'version', o.version) FROM organizations AS o WHERE o.id = $1) AS organization
+      'epoch', h.epoch, 'version', o.version, 'sequence', h.next_sequence) FROM organizations AS o WHERE o.id = $1) AS organization
   FROM events.head AS h`;
 
 /** Answers services that ask about something whose event may still be on its way to them. */
@@ -35,9 +40,11 @@ export class OwnerAnswers implements OnModuleInit {
   constructor(
     private readonly broker: Broker,
     private readonly system: SystemUnitOfWork,
+    private readonly offers: Offers,
   ) {}
 
   onModuleInit(): void {
+    this.offers.offer(...offeredThings);
     this.broker.answer('identity.ask.access', (question) => this.access(question));
     this.broker.answer('identity.ask.organization', (question) => this.organization(question));
   }

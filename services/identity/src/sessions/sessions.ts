@@ -14,7 +14,7 @@ const reuseGrace = 10_000;
 /** Refreshes within the grace that are followed to the live token. */
 const chainLimit = 1_000;
 /** A session has no other change than its end, so its one event has this version. */
-const revokedVersion = 2;
+export const revokedVersion = 2;
 
 type SessionClaims = Pick<Session, 'id' | 'userId' | 'aal' | 'amr'>;
 

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { OwnerQuestions } from '#common/copies/index';
 import { SystemUnitOfWork } from '#common/database/index';
-import { Broker } from '#common/events/index';
-import { continueTrace } from '#common/observability/index';
-import { keepOrganization, type OrganizationFact } from './organization-copies.js';
+import { type OrganizationFact, organizations } from './organization-copies.js';
 import { Trials } from './trials.js';
 
 /** What licensing knows of organizations, and how it gets to know those whose event is still on its way. */
@@ -10,7 +9,7 @@ import { Trials } from './trials.js';
 export class OrganizationsService {
   constructor(
     private readonly system: SystemUnitOfWork,
-    private readonly broker: Broker,
+    private readonly questions: OwnerQuestions,
     private readonly trials: Trials,
   ) {}
 
@@ -28,15 +27,15 @@ export class OrganizationsService {
 
   /** Asks identity about an organization and keeps the answer; false when there is none. Raises 503 when out of reach. */
   async ask(organizationId: string): Promise<boolean> {
-    const { organization } = await this.broker.ask<{ organization: OrganizationFact | null }>(
-      'identity.ask.organization',
-      { organizationId },
-    );
-    if (!organization) return false;
-    await this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
-      keepOrganization(tx, organization);
-      await this.trials.grant(tx, organizationId);
+    const { organization } = await this.questions.ask<{ organization: OrganizationFact | null }>({
+      subject: 'identity.ask.organization',
+      body: { organizationId },
+      facts: (answer) => [answer.organization],
+      keep: async (tx, answer) => {
+        organizations.keep(tx, answer.organization!);
+        await this.trials.grant(tx, organizationId);
+      },
     });
-    return true;
+    return organization !== null;
   }
 }

@@ -15,6 +15,10 @@ export class RefOrganization {
   @Column('integer')
   version!: number;
 
+  /** Decimal: bigint. */
+  @Column('bigint', { default: 0 })
+  sequence!: string;
+
   @Column('timestamptz', { name: 'deleted_at', nullable: true })
   deletedAt!: Date | null;
 }

@@ -1,8 +1,9 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { revisionOf } from '#common/auth/index';
 import type { OrganizationCreated } from '#common/contracts/index';
 import type { EventContext } from '#common/events/index';
-import { keepOrganization } from '../organization-copies.js';
+import { organizations } from '../organization-copies.js';
 import { Trials } from '../trials.js';
 
 @Controller()
@@ -10,8 +11,8 @@ export class OnOrganizationCreatedGrantTrial {
   constructor(private readonly trials: Trials) {}
 
   @EventPattern<string>('organization.created')
-  async handle(@Payload() organization: OrganizationCreated, @Ctx() { event, tx }: EventContext): Promise<void> {
-    keepOrganization(tx, { ...organization, epoch: event.epoch, version: event.aggregateVersion });
-    await this.trials.grant(tx, organization.organizationId);
+  async handle(@Payload() organization: OrganizationCreated, @Ctx() context: EventContext): Promise<void> {
+    organizations.keep(context.tx, { ...organization, ...revisionOf(context) });
+    await this.trials.grant(context.tx, organization.organizationId);
   }
 }
