@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Global,
   Module,
@@ -24,6 +25,7 @@ import { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { Broker } from '../events/broker.js';
 import { LogReader } from '../events/log-reader.js';
 import { Relay } from '../events/relay.js';
+import { Feed, FeedController } from '../feed/index.js';
 import { HealthController } from '../observability/health.controller.js';
 import { ServiceIdentity } from './service-identity.js';
 
@@ -50,6 +52,7 @@ export class ServiceParts {
   readonly verifier: TokenVerifier;
   readonly relay: Relay;
   readonly reader: LogReader;
+  readonly feed: Feed;
 
   constructor(
     definition: ServiceDefinition,
@@ -85,6 +88,8 @@ export class ServiceParts {
       maxStalenessMs,
       ...(authority && { authority }),
     });
+    this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
+    this.relay.tell(() => this.feed.wake());
   }
 }
 
@@ -98,7 +103,7 @@ function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): To
 
 @Global()
 @Module({})
-export class CommonModule implements OnModuleInit, OnApplicationShutdown {
+export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(private readonly parts: ServiceParts) {}
 
   static forService(definition: ServiceDefinition, parts: ServiceParts): DynamicModule {
@@ -120,12 +125,14 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
       imports: [DiscoveryModule],
       controllers: [
         HealthController,
+        FeedController,
         ...(reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
         ...(reads.includes('licensing') ? [LicenseCopiesHandler] : []),
       ],
       providers: [
         ...shared,
         { provide: ServiceParts, useValue: parts },
+        { provide: Feed, useValue: parts.feed },
         {
           provide: APP_GUARD,
           inject: [Reflector, TokenVerifier],
@@ -140,6 +147,11 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
     this.parts.broker.start();
     this.parts.relay.start();
     this.parts.reader.start();
+    this.parts.feed.start();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.parts.feed.stop();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -37,6 +37,7 @@ export class Relay {
   private readonly publisher: AcknowledgedPublisher;
   private partitionsCheckedAt = -Infinity;
   private restUntil = -Infinity;
+  private onLogged: () => void = () => undefined;
 
   constructor(
     private readonly service: ServiceName,
@@ -56,6 +57,11 @@ export class Relay {
   /** Called after a commit that wrote events. */
   wake(): void {
     this.loop.wake();
+  }
+
+  /** What to call when this relay has moved events into the log; they need not be published yet. */
+  tell(onLogged: () => void): void {
+    this.onLogged = onLogged;
   }
 
   stop(): Promise<void> {
@@ -83,6 +89,7 @@ export class Relay {
       values: [batchSize, this.broker.connected ? this.id : null],
     });
     if (!head) return busyWait;
+    if (head.moved > 0) this.onLogged();
     const open = head.last_sequence - head.published_sequence;
     if (open > 0 && this.broker.connected) await this.publish(head.published_sequence);
     return head.moved === batchSize || (open > batchSize && this.broker.connected) ? 0 : idleWait;

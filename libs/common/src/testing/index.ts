@@ -1,3 +1,4 @@
+export { EventStream, type StreamedEvent } from './event-stream.js';
 export { EventSourcePeer, type PeerEvent } from './event-source-peer.js';
 export { eventually } from './eventually.js';
 export { rowsRead } from './explain.js';
