@@ -1,4 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { BlockList } from 'node:net';
+import { Feed } from './feed/feed.js';
+import { FeedController } from './feed/feed.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { ReadinessOfServices } from './health/readiness.js';
 import { Upstreams } from './proxy/upstreams.js';
@@ -6,12 +9,13 @@ import { WelcomeController } from './welcome.controller.js';
 
 @Module({})
 export class GatewayModule {
-  static before(upstreams: Upstreams): DynamicModule {
+  static before(upstreams: Upstreams, trustedProxies: BlockList): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [HealthController, WelcomeController],
+      controllers: [FeedController, HealthController, WelcomeController],
       providers: [
         { provide: Upstreams, useValue: upstreams },
+        { provide: Feed, useValue: new Feed(upstreams, trustedProxies) },
         {
           provide: ReadinessOfServices,
           inject: [Upstreams],

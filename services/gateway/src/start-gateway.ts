@@ -20,11 +20,15 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
   const logger = createLogger('gateway', config.LOG_LEVEL);
   const upstreams = new Upstreams(config);
   const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
-  const app = await NestFactory.create<NestFastifyApplication>(GatewayModule.before(upstreams), adapter, {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-    bodyParser: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    GatewayModule.before(upstreams, trustedProxies(config)),
+    adapter,
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+      bodyParser: false,
+    },
+  );
   useHttpConventions(app, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;

@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Global,
   Module,
@@ -31,6 +32,7 @@ import { Broker } from '../events/broker.js';
 import { LogReader } from '../events/log-reader.js';
 import { Relay } from '../events/relay.js';
 import { ReportedPositions } from '../events/reported-positions.js';
+import { Feed, FeedController } from '../feed/index.js';
 import { HealthController } from '../observability/health.controller.js';
 import { ServiceIdentity } from './service-identity.js';
 
@@ -63,6 +65,7 @@ export class ServiceParts {
   readonly questions: OwnerQuestions;
   readonly snapshots: Snapshots;
   readonly reconciliation: Reconciliation;
+  readonly feed: Feed;
 
   constructor(
     definition: ServiceDefinition,
@@ -102,6 +105,8 @@ export class ServiceParts {
       maxStalenessMs,
       ...(authority && { authority }),
     });
+    this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
+    this.relay.tell(() => this.feed.wake());
   }
 }
 
@@ -124,7 +129,7 @@ function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): To
 
 @Global()
 @Module({})
-export class CommonModule implements OnModuleInit, OnApplicationShutdown {
+export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(private readonly parts: ServiceParts) {}
 
   static forService(definition: ServiceDefinition, parts: ServiceParts): DynamicModule {
@@ -150,12 +155,14 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
       imports: [DiscoveryModule],
       controllers: [
         HealthController,
+        FeedController,
         ...(reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
         ...(reads.includes('licensing') ? [LicenseCopiesHandler] : []),
       ],
       providers: [
         ...shared,
         { provide: ServiceParts, useValue: parts },
+        { provide: Feed, useValue: parts.feed },
         {
           provide: APP_GUARD,
           inject: [Reflector, TokenVerifier],
@@ -171,6 +178,11 @@ export class CommonModule implements OnModuleInit, OnApplicationShutdown {
     this.parts.relay.start();
     this.parts.reader.start();
     this.parts.reconciliation.start();
+    this.parts.feed.start();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.parts.feed.stop();
   }
 
   async onApplicationShutdown(): Promise<void> {

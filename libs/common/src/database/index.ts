@@ -8,6 +8,7 @@ export { creationOrder } from './sql/creation-order.js';
 export { mistakenCaller } from './sql/mistaken-caller.js';
 export { eventHealing } from './sql/event-healing.js';
 export { eventTables } from './sql/event-tables.js';
+export { everyOrganization } from './sql/feed.js';
 export { protect, rolesOf } from './sql/roles.js';
 export { runAsDefiner, tenantSettings } from './sql/tenant-settings.js';
 export { type Emission, RequestTx, Tx } from './tx.js';

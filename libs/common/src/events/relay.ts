@@ -69,6 +69,7 @@ export class Relay {
   private streamIsThere = false;
   /** The newest place in the log that this relay knows of: a database that has less is an earlier copy. */
   private seen = { epoch: 0, sequence: 0 };
+  private onLogged: () => void = () => undefined;
 
   constructor(
     private readonly service: ServiceName,
@@ -93,6 +94,11 @@ export class Relay {
   /** Called after a commit that wrote events. */
   wake(): void {
     this.loop.wake();
+  }
+
+  /** What to call when this relay has moved events into the log; they need not be published yet. */
+  tell(onLogged: () => void): void {
+    this.onLogged = onLogged;
   }
 
   stop(): Promise<void> {
@@ -140,6 +146,7 @@ export class Relay {
           stream_sequence::float8 AS "streamSequence" FROM events.sequence_outbox($1, $2, $3, $4)`,
       values: [limit, this.canPublish && limit > 0 ? this.id : null, this.seen.epoch, this.seen.sequence],
     });
+    if (head && head.moved > 0) this.onLogged();
     if (head?.checked) this.seen = { epoch: head.epoch, sequence: head.last };
     return head;
   }

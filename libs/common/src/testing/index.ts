@@ -1,4 +1,5 @@
 export { copyDatabase, restoreDatabase } from './database-copies.js';
+export { EventStream, type StreamedEvent } from './event-stream.js';
 export { EventSourcePeer, type PeerEvent } from './event-source-peer.js';
 export { eventually } from './eventually.js';
 export { rowsRead } from './explain.js';
