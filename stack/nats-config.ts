@@ -1,5 +1,13 @@
-import { inboxPrefix, readSubject, serviceNames, topology, watermarkSubject } from '#common/contracts/topology';
-import type { ServiceName } from '#common/contracts/topology';
+import {
+  inboxPrefix,
+  manageSubject,
+  readersOf,
+  readSubject,
+  type ServiceName,
+  serviceNames,
+  topology,
+  watermarkSubject,
+} from '#common/contracts/topology';
 
 /** Every user of the NATS server: the services, the gateway, the maker of streams, and an outsider who may only listen. */
 export const natsUsers = [...serviceNames, 'gateway', 'provisioner', 'subscriber'] as const;
@@ -54,6 +62,7 @@ function publishedBy(service: ServiceName): string[] {
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
     ...reads.map(readSubject),
     ...asks,
+    ...readersOf(service).map((reader) => manageSubject(reader, service)),
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
     ...reads.flatMap((source) => readerApi(topology[source].stream, service)),
@@ -62,7 +71,9 @@ function publishedBy(service: ServiceName): string[] {
 
 /** Whether `other` puts questions to `service`, which then answers into its inbox. */
 const isAsked = (service: ServiceName, other: ServiceName): boolean =>
-  topology[other].reads.includes(service) || topology[other].asks.some((subject) => subject.startsWith(`${service}.`));
+  topology[other].reads.includes(service) ||
+  topology[service].reads.includes(other) ||
+  topology[other].asks.some((subject) => subject.startsWith(`${service}.`));
 
 const readerApi = (stream: string, consumer: string): string[] => [
   `$JS.API.STREAM.INFO.${stream}`,
@@ -76,6 +87,7 @@ function heardBy(service: ServiceName): string[] {
     readSubject(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
+    ...reads.map((source) => manageSubject(service, source)),
   ];
 }
 

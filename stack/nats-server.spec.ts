@@ -89,6 +89,7 @@ const everyEvent = serviceNames.flatMap((service) => topology[service].types);
 const everyQuestion = serviceNames.flatMap((service) => [
   `${service}.events.read`,
   ...topology[service].answers.map((question) => `${service}.${question}`),
+  ...serviceNames.map((other) => `${service}.events.manage.${other}`),
 ]);
 const everyWatermark = serviceNames.map((service) => `${service}.events.watermark`);
 const everyInbox = natsUsers.map((user) => `_INBOX_${user}.x`);
@@ -100,13 +101,17 @@ describe('rights to publish', () => {
       const { types, reads, asks } = topology[service];
       const askers = serviceNames.filter(
         (other) =>
-          topology[other].reads.includes(service) || topology[other].asks.some((ask) => ask.startsWith(`${service}.`)),
+          topology[other].reads.includes(service) ||
+          reads.includes(other) ||
+          topology[other].asks.some((ask) => ask.startsWith(`${service}.`)),
       );
+      const readers = serviceNames.filter((other) => topology[other].reads.includes(service));
       const expected = [
         ...types,
         `${service}.events.watermark`,
         ...reads.map((source) => `${source}.events.read`),
         ...asks,
+        ...readers.map((reader) => `${reader}.events.manage.${service}`),
         ...askers.map((other) => `_INBOX_${other}.x`),
       ];
       const tried = [
@@ -138,7 +143,13 @@ describe('rights to subscribe', () => {
   it('a service hears its inbox, its questions and the watermarks that it reads, and no event past its consumers', async () => {
     const subjects = [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyInbox];
     expect((await audible('licensing', [...subjects, '>'], subjects)).sort()).toEqual(
-      ['_INBOX_licensing.x', 'identity.events.watermark', 'licensing.ask.licenses', 'licensing.events.read'].sort(),
+      [
+        '_INBOX_licensing.x',
+        'identity.events.watermark',
+        'licensing.ask.licenses',
+        'licensing.events.manage.identity',
+        'licensing.events.read',
+      ].sort(),
     );
   });
 

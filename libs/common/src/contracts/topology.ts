@@ -101,5 +101,16 @@ export const watermarkSubject = (owner: ServiceName): string => `${owner}.events
 /** Subject on which an owner answers with a range of its log. */
 export const readSubject = (owner: ServiceName): string => `${owner}.events.read`;
 
+/**
+ * Subject on which a subscriber answers one of its sources about what it does with that source's events. Who asks stands
+ * in the subject, so the rights on it say who may.
+ */
+export const manageSubject = (subscriber: ServiceName, source: ServiceName): string =>
+  `${subscriber}.events.manage.${source}`;
+
+/** The services that apply a source's events. */
+export const readersOf = (source: ServiceName): ServiceName[] =>
+  serviceNames.filter((service) => topology[service].reads.includes(source));
+
 /** Prefix of the reply inboxes of one NATS user. */
 export const inboxPrefix = (user: string): string => `_INBOX_${user}`;
