@@ -4,5 +4,6 @@ export type { EventContext } from './event-context.js';
 export { Lease } from './lease.js';
 export { LogReader } from './log-reader.js';
 export { Loop } from './loop.js';
+export { type Actor, ParkedEvents } from './parked-events.js';
 export { Relay } from './relay.js';
 export { EventSubscriber } from './subscriber.js';
