@@ -74,6 +74,7 @@ function serverEnvironment(wiring: Wiring, server: Server): NodeJS.ProcessEnv {
     IDENTITY_URL: urlOf(ports.identity),
     PUBLIC_URL: urlOf(ports.gateway),
     AUTHORIZATION_MAX_STALENESS: String(settings.AUTHORIZATION_MAX_STALENESS),
+    DELETION_DEADLINE: String(settings.DELETION_DEADLINE),
   };
 }
 

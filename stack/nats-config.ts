@@ -1,15 +1,16 @@
 import {
   digestSubject,
   inboxPrefix,
+  manageSubject,
   positionSubject,
   readersOf,
   readSubject,
+  type ServiceName,
   serviceNames,
   snapshotSubject,
   topology,
   watermarkSubject,
 } from '#common/contracts/topology';
-import type { ServiceName } from '#common/contracts/topology';
 
 /** Every user of the NATS server: the services, the gateway, the maker of streams, and an outsider who may only listen. */
 export const natsUsers = [...serviceNames, 'gateway', 'provisioner', 'subscriber'] as const;
@@ -65,6 +66,7 @@ function publishedBy(service: ServiceName): string[] {
     ...reads.flatMap(ownerQuestions),
     ...reads.map((source) => positionSubject(source, service)),
     ...asks,
+    ...readersOf(service).map((reader) => manageSubject(reader, service)),
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
     ...reads.flatMap((source) => readerApi(topology[source].stream, service)),
@@ -80,7 +82,9 @@ const ownerQuestions = (owner: ServiceName): string[] => [
 
 /** Whether `other` puts questions to `service`, which then answers into its inbox. */
 const isAsked = (service: ServiceName, other: ServiceName): boolean =>
-  topology[other].reads.includes(service) || topology[other].asks.some((subject) => subject.startsWith(`${service}.`));
+  topology[other].reads.includes(service) ||
+  topology[service].reads.includes(other) ||
+  topology[other].asks.some((subject) => subject.startsWith(`${service}.`));
 
 const readerApi = (stream: string, consumer: string): string[] => [
   `$JS.API.STREAM.INFO.${stream}`,
@@ -95,6 +99,7 @@ function heardBy(service: ServiceName): string[] {
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
     ...readersOf(service).map((reader) => positionSubject(service, reader)),
+    ...reads.map((source) => manageSubject(service, source)),
   ];
 }
 

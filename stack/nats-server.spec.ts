@@ -90,6 +90,7 @@ const askedByReaders = (service: string) => ['read', 'snapshot', 'digest'].map((
 const everyQuestion = serviceNames.flatMap((service) => [
   ...askedByReaders(service),
   ...topology[service].answers.map((question) => `${service}.${question}`),
+  ...serviceNames.map((other) => `${service}.events.manage.${other}`),
 ]);
 const everyWatermark = serviceNames.map((service) => `${service}.events.watermark`);
 const everyPosition = serviceNames.flatMap((owner) =>
@@ -104,14 +105,18 @@ describe('rights to publish', () => {
       const { types, reads, asks } = topology[service];
       const askers = serviceNames.filter(
         (other) =>
-          topology[other].reads.includes(service) || topology[other].asks.some((ask) => ask.startsWith(`${service}.`)),
+          topology[other].reads.includes(service) ||
+          reads.includes(other) ||
+          topology[other].asks.some((ask) => ask.startsWith(`${service}.`)),
       );
+      const readers = serviceNames.filter((other) => topology[other].reads.includes(service));
       const expected = [
         ...types,
         `${service}.events.watermark`,
         ...reads.flatMap(askedByReaders),
         ...reads.map((source) => `${source}.events.position.${service}`),
         ...asks,
+        ...readers.map((reader) => `${reader}.events.manage.${service}`),
         ...askers.map((other) => `_INBOX_${other}.x`),
       ];
       const tried = [
@@ -152,6 +157,7 @@ describe('rights to subscribe', () => {
         ...askedByReaders('licensing'),
         'licensing.events.position.crm',
         'licensing.events.position.conversations',
+        'licensing.events.manage.identity',
       ].sort(),
     );
   });

@@ -75,6 +75,12 @@ export class StackSettings {
   @Max(86_400)
   AUTHORIZATION_MAX_STALENESS = 60;
 
+  /** Seconds in which the deletion of a user or an organization has to be done in every service. */
+  @IsInt()
+  @Min(1)
+  @Max(86_400)
+  DELETION_DEADLINE = 60;
+
   /** Level of the services' logs. */
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   LOG_LEVEL = 'info';

@@ -13,5 +13,6 @@ export const defineConversations = (environment: NodeJS.ProcessEnv): ServiceDefi
   configType: ServiceConfig,
   entities,
   constraints: {},
+  longDeletions: ['user'],
   imports: [ConversationsModule, MessagesModule, FunctionsModule, ErasuresModule],
 });

@@ -13,5 +13,6 @@ export const defineCrm = (environment: NodeJS.ProcessEnv): ServiceDefinition<Crm
   configType: CrmConfig,
   entities,
   constraints,
+  longDeletions: ['organization'],
   imports: [CustomersModule, ContactsModule, LinksModule],
 });

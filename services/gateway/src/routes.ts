@@ -1,4 +1,4 @@
-import type { ServiceName } from '#common/contracts/index';
+import { type ServiceName, serviceNames } from '#common/contracts/index';
 
 /** Which service answers which paths: the path itself and everything below it. The first that fits wins. */
 export const routes: readonly (readonly [path: string, service: ServiceName])[] = [
@@ -13,6 +13,8 @@ export const routes: readonly (readonly [path: string, service: ServiceName])[] 
   ['/v1/customers', 'crm'],
   ['/v1/conversations', 'conversations'],
   ['/v1/functions', 'conversations'],
+  ['/v1/admin/deletions', 'identity'],
+  ...serviceNames.map((service) => [`/v1/admin/events/${service}`, service] as const),
 ];
 
 const covers = (prefix: string, path: string): boolean =>

@@ -34,6 +34,11 @@ import { Relay } from '../events/relay.js';
 import { ReportedPositions } from '../events/reported-positions.js';
 import { Feed, FeedController } from '../feed/index.js';
 import { HealthController } from '../observability/health.controller.js';
+import { Metrics } from '../observability/metrics.js';
+import { MetricsController } from '../observability/metrics.controller.js';
+import { StateReader } from '../observability/state-reader.js';
+import type { DeletionKind } from '../operations/deletions.js';
+import { operationsParts } from '../operations/operations-parts.js';
 import { ServiceIdentity } from './service-identity.js';
 
 export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig> {
@@ -45,6 +50,8 @@ export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig>
   /** Constraint name → the problem that its violation is. */
   readonly constraints: ConstraintProblems;
   readonly imports: readonly (Type | DynamicModule)[];
+  /** Deletions that a job of the service finishes, with `finishDeletion`; all others end with their event's handlers. */
+  readonly longDeletions?: readonly DeletionKind[];
   /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
   keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
 }
@@ -66,21 +73,19 @@ export class ServiceParts {
   readonly snapshots: Snapshots;
   readonly reconciliation: Reconciliation;
   readonly feed: Feed;
+  readonly metrics: Metrics;
+  readonly state: StateReader;
 
   constructor(
     definition: ServiceDefinition,
     readonly schema: Schema,
-    logger: Logger,
+    readonly logger: Logger,
   ) {
     const { name, config, constraints } = definition;
     const onError = (err: Error): void => logger.warn({ err }, 'lost a connection to the database');
-    const pool = createPool({ url: config.DATABASE_URL, name, max: config.DATABASE_POOL_SIZE, onError });
-    const systemPool = createPool({
-      url: config.SYSTEM_DATABASE_URL,
-      name: `${name} system`,
-      max: config.DATABASE_POOL_SIZE,
-      onError,
-    });
+    const { DATABASE_POOL_SIZE: max } = config;
+    const pool = createPool({ url: config.DATABASE_URL, name, max, onError });
+    const systemPool = createPool({ url: config.SYSTEM_DATABASE_URL, name: `${name} system`, max, onError });
     this.pools = [pool, systemPool];
     this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
     const onEvents = (): void => this.relay.wake();
@@ -95,6 +100,9 @@ export class ServiceParts {
     this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
     this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
     this.verifier = verifierOf(definition, this.system);
+    this.metrics = new Metrics(name);
+    const pools = { app: pool, system: systemPool };
+    this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
     const { authority } = this;
     this.unitOfWork = new UnitOfWork({
@@ -149,13 +157,17 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
       ...provide(Reconciliation, parts.reconciliation),
       ...provide(OwnerAuthority, parts.authority),
       ...provide(TokenVerifier, parts.verifier),
+      ...provide(Metrics, parts.metrics),
     ];
+    const operations = operationsParts(definition, parts);
     return {
       module: CommonModule,
       imports: [DiscoveryModule],
       controllers: [
         HealthController,
         FeedController,
+        MetricsController,
+        ...operations.controllers,
         ...(reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
         ...(reads.includes('licensing') ? [LicenseCopiesHandler] : []),
       ],
@@ -163,6 +175,8 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
         ...shared,
         { provide: ServiceParts, useValue: parts },
         { provide: Feed, useValue: parts.feed },
+        { provide: StateReader, useValue: parts.state },
+        ...operations.providers,
         {
           provide: APP_GUARD,
           inject: [Reflector, TokenVerifier],

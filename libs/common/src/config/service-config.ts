@@ -63,4 +63,10 @@ export class ServiceConfig extends HttpConfig {
   @Min(5)
   @Max(3600)
   AUTHORIZATION_MAX_STALENESS = 60;
+
+  /** Seconds in which a deletion has to be done in every service; after that it is reported, at each doubling again. */
+  @IsInt()
+  @Min(1)
+  @Max(86_400)
+  DELETION_DEADLINE = 60;
 }

@@ -105,6 +105,13 @@ export const readSubject = (owner: ServiceName): string => `${owner}.events.read
 export const positionSubject = (owner: ServiceName, subscriber: ServiceName): string =>
   `${owner}.events.position.${subscriber}`;
 
+/**
+ * Subject on which a subscriber answers one of its sources about what it does with that source's events. Who asks stands
+ * in the subject, so the rights on it say who may.
+ */
+export const manageSubject = (subscriber: ServiceName, source: ServiceName): string =>
+  `${subscriber}.events.manage.${source}`;
+
 /** The services that apply a source's events. */
 export const readersOf = (source: ServiceName): ServiceName[] =>
   serviceNames.filter((service) => topology[service].reads.includes(source));

@@ -68,4 +68,5 @@ export const problemBody = (problem: Problem, traceId: string, instance?: string
     code: problem.code,
     traceId,
     errors: problem.errors,
+    ...problem.extension,
   });

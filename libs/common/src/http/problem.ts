@@ -9,6 +9,8 @@ export interface ProblemOptions {
   /** Seconds after which the client may try again (Retry-After). */
   readonly retryAfter?: number;
   readonly cause?: unknown;
+  /** Members of the document beside the common ones (RFC 9457 §3.2). */
+  readonly extension?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -18,6 +20,7 @@ export class Problem extends Error {
   override readonly name = 'Problem';
   readonly errors: readonly Violation[] | undefined;
   readonly retryAfter: number | undefined;
+  readonly extension: ProblemOptions['extension'];
 
   constructor(
     readonly status: number,
@@ -29,6 +32,7 @@ export class Problem extends Error {
     super(detail, { cause: options.cause });
     this.errors = options.errors;
     this.retryAfter = options.retryAfter;
+    this.extension = options.extension;
   }
 }
 

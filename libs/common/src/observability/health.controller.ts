@@ -2,28 +2,29 @@ import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/policy.js';
 import { topology } from '../contracts/topology.js';
-import { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Broker } from '../events/broker.js';
 import { ServiceIdentity } from '../bootstrap/service-identity.js';
+import type { ServiceState } from '../operations/service-state.js';
+import { StateReader } from './state-reader.js';
 
 export interface Readiness {
   readonly status: 'ok' | 'degraded' | 'unavailable';
   readonly service: string;
+  /** What an operator should look at. */
   readonly reasons: readonly string[];
+  /** Whether NATS and every source are heard: a reason that is left is no reason to keep requests away. */
+  readonly connected: boolean;
 }
 
-/** Seconds after which a source that has not been heard of is named as a reason. */
-const silence = 10;
-
-/** Milliseconds that the database has to answer; whoever asks for readiness does not wait longer either. */
-const answerWithin = 2_000;
+/** Seconds after which a silent source, a subscriber behind its source, and events left in the outbox are named as a reason. */
+const limits = { silence: 10, lag: 60, outbox: 30 };
 
 /** Whether the process lives, and whether it can do its work. */
 @Controller('health')
 export class HealthController {
   constructor(
     private readonly identity: ServiceIdentity,
-    private readonly system: SystemUnitOfWork,
+    private readonly state: StateReader,
     private readonly broker: Broker,
   ) {}
 
@@ -33,7 +34,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** 503 without the own database; 200 and `degraded`, with the reasons, without NATS or a peer. */
+  /** 503 without the own database; 200 and `degraded`, with the reasons, where anything is amiss. */
   @Get('ready')
   @Public()
   async ready(@Res() reply: FastifyReply): Promise<void> {
@@ -43,26 +44,31 @@ export class HealthController {
 
   private async readiness(): Promise<Readiness> {
     const service = this.identity.name;
+    let state: ServiceState;
     try {
-      const silent = await Promise.race([this.silentSources(), tooLate()]);
-      const reasons = silent.map((source) => `nothing was heard from ${source} for more than ${silence} s`);
-      if (!this.broker.connected) reasons.unshift('NATS cannot be reached');
-      return { status: reasons.length > 0 ? 'degraded' : 'ok', service, reasons };
+      state = await this.state.current();
     } catch {
-      return { status: 'unavailable', service, reasons: ['the database cannot be reached'] };
+      return { status: 'unavailable', service, reasons: ['the database cannot be reached'], connected: false };
     }
-  }
-
-  private async silentSources(): Promise<string[]> {
-    const rows = await this.system.read<{ source: string }>({
-      text: `SELECT wanted.source FROM unnest($1::text[]) AS wanted (source)
-        LEFT JOIN events.subscription AS s ON s.source = wanted.source
-        WHERE s.watermark_at IS NULL OR s.watermark_at < clock_timestamp() - make_interval(secs => $2)`,
-      values: [topology[this.identity.name].reads, silence],
-    });
-    return rows.map((row) => row.source);
+    const silent = silentSources(topology[service].reads, state);
+    if (!this.broker.connected) silent.unshift('NATS cannot be reached');
+    const reasons = [...silent, ...troubles(state)];
+    return { status: reasons.length > 0 ? 'degraded' : 'ok', service, reasons, connected: silent.length === 0 };
   }
 }
 
-const tooLate = (): Promise<never> =>
-  new Promise((_, reject) => setTimeout(() => reject(new Error('the database did not answer')), answerWithin).unref());
+function silentSources(reads: readonly string[], { subscriptions }: ServiceState): string[] {
+  const heard = subscriptions.filter(({ staleSeconds }) => staleSeconds !== null && staleSeconds <= limits.silence);
+  return reads
+    .filter((source) => !heard.some((subscription) => subscription.source === source))
+    .map((source) => `nothing was heard from ${source} for more than ${limits.silence} s`);
+}
+
+const troubles = ({ outbox, subscriptions, subscribers, deletions }: ServiceState): string[] => [
+  ...(outbox.oldestSeconds > limits.outbox ? [`events wait in the outbox for more than ${limits.outbox} s`] : []),
+  ...subscriptions.flatMap(({ source, parked }) => (parked > 0 ? [`${parked} events of ${source} are parked`] : [])),
+  ...subscribers.flatMap(({ subscriber, lagSeconds }) =>
+    lagSeconds === null || lagSeconds > limits.lag ? [`${subscriber} is more than ${limits.lag} s behind`] : [],
+  ),
+  ...(deletions.overdue > 0 ? [`${deletions.overdue} deletions are overdue`] : []),
+];

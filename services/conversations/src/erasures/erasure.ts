@@ -1,4 +1,5 @@
 import { rolesOf, type Tx } from '#common/database/index';
+import { finishDeletion } from '#common/operations/index';
 
 /** One user whose content is to be erased. */
 export interface Erasure {
@@ -46,4 +47,5 @@ export function countErased(
 export function finishErasure(tx: Tx, userId: string): void {
   tx.execute(`UPDATE functions SET created_by = user_id WHERE created_by = $1 AND user_id <> created_by`, [userId]);
   tx.execute(`UPDATE erasures SET finished_at = clock_timestamp(), waits_for = NULL WHERE user_id = $1`, [userId]);
+  finishDeletion(tx, 'user', userId);
 }

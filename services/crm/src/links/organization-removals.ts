@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Loop } from '#common/events/index';
 import { continueTrace, createLogger } from '#common/observability/index';
+import { finishDeletion } from '#common/operations/index';
 import { CrmConfig } from '../crm.config.js';
 import { unlinkOrganization } from '../customers/customer-changes.js';
 import { lockCustomers } from '../customers/held-customer.js';
@@ -84,6 +85,7 @@ export class OrganizationRemovals implements OnApplicationBootstrap, OnApplicati
     const { settled, hasHorizon, customerIds } = remaining!;
     if (customerIds.length === 0) {
       tx.execute(settled ? doneText : laterText, [organizationId]);
+      if (settled) finishDeletion(tx, 'organization', organizationId);
       return settled || !hasHorizon ? 0 : idleWait;
     }
     const acting = tx.onBehalfOf(continueTrace(traceparent), actorId);

@@ -10,6 +10,11 @@ export interface ServiceReadiness {
   readonly reasons: readonly string[];
 }
 
+/** What a service says; one that is degraded and yet connected lacks nothing that a request needs. */
+interface Answer extends ServiceReadiness {
+  readonly connected: boolean;
+}
+
 export interface GatewayReadiness extends ServiceReadiness {
   readonly service: 'gateway';
   readonly services: Readonly<Record<ServiceName, ServiceReadiness>>;
@@ -23,7 +28,7 @@ const statuses: readonly Status[] = ['ok', 'degraded', 'unavailable'];
 
 /** Whether the services behind the gateway can do their work. */
 export class ReadinessOfServices {
-  /** Services that were fully ready at least once: from then on a degraded one does not hold the gateway back. */
+  /** Services that were connected at least once: from then on a degraded one does not hold the gateway back. */
   private readonly seenReady = new Set<ServiceName>();
   private asked: Promise<GatewayReadiness> | undefined;
   private askedAt = -Infinity;
@@ -53,26 +58,30 @@ export class ReadinessOfServices {
   }
 
   private async askOne(upstream: Upstream): Promise<ServiceReadiness> {
-    const answer = await readinessOf(upstream);
-    if (answer.status === 'ok') this.seenReady.add(upstream.name);
-    if (answer.status !== 'degraded' || this.seenReady.has(upstream.name)) return answer;
-    return { status: 'unavailable', reasons: ['it has not been fully ready yet', ...answer.reasons] };
+    const { status, reasons, connected } = await readinessOf(upstream);
+    if (status === 'ok' || (status === 'degraded' && connected)) this.seenReady.add(upstream.name);
+    if (status !== 'degraded' || this.seenReady.has(upstream.name)) return { status, reasons };
+    return { status: 'unavailable', reasons: ['it has not been fully ready yet', ...reasons] };
   }
 }
 
-async function readinessOf({ pool }: Upstream): Promise<ServiceReadiness> {
+async function readinessOf({ pool }: Upstream): Promise<Answer> {
   try {
     const { statusCode, body } = await pool.request({
       method: 'GET',
       path: '/health/ready',
       signal: AbortSignal.timeout(patience),
     });
-    const { status, reasons } = (await body.json()) as Partial<Readiness>;
+    const { status, reasons, connected = false } = (await body.json()) as Partial<Readiness>;
     const told = Array.isArray(reasons) ? reasons.map(String) : [];
     if (statusCode !== 200)
-      return { status: 'unavailable', reasons: told.length > 0 ? told : [`it answers ${statusCode}`] };
-    return { status: status === 'ok' ? 'ok' : 'degraded', reasons: told };
+      return {
+        status: 'unavailable',
+        reasons: told.length > 0 ? told : [`it answers ${statusCode}`],
+        connected: false,
+      };
+    return { status: status === 'ok' ? 'ok' : 'degraded', reasons: told, connected };
   } catch {
-    return { status: 'unavailable', reasons: ['it cannot be reached'] };
+    return { status: 'unavailable', reasons: ['it cannot be reached'], connected: false };
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { beginDeletion } from '#common/operations/index';
 import { profileColumns } from '../profiles/profile.columns.js';
 import { tellProfileCreated, tellProfileDeleted, type ProfileState } from '../profiles/profile.events.js';
 import type { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
@@ -90,6 +91,7 @@ export class OrganizationsService {
       tx.remove(Organization, { id });
       for (const profile of profiles) tellProfileDeleted(tx, profile);
       tellOrganizationDeleted(tx, organization);
+      beginDeletion(tx, 'organization', id);
     });
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { UserDeleted } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { beginDeletion } from '#common/operations/index';
 import { organizationJson } from '../organizations/organization.columns.js';
 import { profileColumns, profileJson } from '../profiles/profile.columns.js';
 import type { Profile } from '../profiles/profile.entity.js';
@@ -45,6 +46,7 @@ export class MeService {
       await this.leave(tx, userId);
       endSessions(tx, await lockSessions(tx, userId));
       tx.remove(User, { id: userId });
+      beginDeletion(tx, 'user', userId);
       tx.emit(UserDeleted, {
         aggregateId: userId,
         version: version + 1,

@@ -1,0 +1,82 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import type { RequestContext } from '../auth/caller.js';
+import { Allow } from '../auth/policy.js';
+import { ServiceIdentity } from '../bootstrap/service-identity.js';
+import { type ServiceName, serviceNames } from '../contracts/topology.js';
+import { Context } from '../http/context.js';
+import { Optional, Text } from '../http/fields.js';
+import { invalid, notFound } from '../http/problem.js';
+import { EventsAdmin, type EventStatus } from './events-admin.js';
+
+class ParkedQuery {
+  /** Parked events a page, 1 to 200. */
+  @Optional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  limit = 25;
+
+  /** Opaque: `parked.page.nextCursor` of the page before. */
+  @Optional()
+  @IsString()
+  @MaxLength(100)
+  @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor is not one that a list has returned' })
+  cursor?: string;
+}
+
+class InterventionBody {
+  /** Why; kept with who did it. */
+  @Text(500)
+  reason!: string;
+
+  /** Where the event is parked; needed when it is at several. */
+  @Optional()
+  @IsIn(serviceNames)
+  subscriber?: ServiceName;
+}
+
+interface Intervened {
+  readonly subscriber: ServiceName;
+  readonly sequence: number;
+}
+
+@Controller('v1/admin/events/:source')
+export class EventsAdminController {
+  constructor(
+    private readonly identity: ServiceIdentity,
+    private readonly admin: EventsAdmin,
+  ) {}
+
+  @Get()
+  @Allow('platform_admin')
+  status(
+    @Context() context: RequestContext,
+    @Param('source') source: string,
+    @Query() query: ParkedQuery,
+  ): Promise<EventStatus> {
+    this.refuseOther(source);
+    return this.admin.status(context, query);
+  }
+
+  @Post('parked/:sequence/:action')
+  @HttpCode(202)
+  @Allow('platform_admin')
+  async intervene(
+    @Context() context: RequestContext,
+    @Param() { source, sequence: text, action }: Record<'source' | 'sequence' | 'action', string>,
+    @Body() { reason, subscriber }: InterventionBody,
+  ): Promise<Intervened> {
+    this.refuseOther(source);
+    if (action !== 'replay' && action !== 'discard') throw notFound('action');
+    if (!/^[1-9]\d{0,14}$/.test(text)) throw invalid('{sequence}', 'sequence must be a positive number');
+    const sequence = Number(text);
+    return { subscriber: await this.admin.intervene(context, { action, sequence, reason }, subscriber), sequence };
+  }
+
+  private refuseOther(source: string): void {
+    if (source !== this.identity.name) throw notFound('source');
+  }
+}

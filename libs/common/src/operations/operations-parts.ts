@@ -1,0 +1,51 @@
+import type { Provider, Type } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { type ServiceName, topology } from '../contracts/topology.js';
+import type { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
+import type { Broker } from '../events/broker.js';
+import { DeletionWatch } from './deletion-watch.js';
+import type { DeletionKind } from './deletions.js';
+import { DeletionsAdmin } from './deletions-admin.js';
+import { DeletionsAdminController } from './deletions-admin.controller.js';
+import { DeletionsHandler, LongDeletions } from './deletions.handler.js';
+import { EventsAdmin } from './events-admin.js';
+import { EventsAdminController } from './events-admin.controller.js';
+import { ManageAnswers } from './manage-answers.js';
+import { Subscribers } from './subscribers.js';
+
+interface Definition {
+  readonly name: ServiceName;
+  readonly config: { readonly DELETION_DEADLINE: number };
+  readonly longDeletions?: readonly DeletionKind[];
+}
+
+interface Parts {
+  readonly broker: Broker;
+  readonly system: SystemUnitOfWork;
+  readonly unitOfWork: UnitOfWork;
+  readonly logger: Logger;
+}
+
+/** What every service needs to be operated: event status and parked events, and the deletions that it hears of or owns. */
+export function operationsParts(
+  { name, config: { DELETION_DEADLINE: deadline }, longDeletions = [] }: Definition,
+  { broker, system, unitOfWork, logger }: Parts,
+): { controllers: Type[]; providers: Provider[] } {
+  const subscribers = new Subscribers(name, broker);
+  const hears = topology[name].reads.includes('identity');
+  const owns = name === 'identity';
+  return {
+    controllers: [
+      EventsAdminController,
+      ...(hears ? [DeletionsHandler] : []),
+      ...(owns ? [DeletionsAdminController] : []),
+    ],
+    providers: [
+      { provide: LongDeletions, useValue: new LongDeletions(longDeletions) },
+      { provide: EventsAdmin, useValue: new EventsAdmin(name, unitOfWork, system, subscribers, deadline) },
+      { provide: DeletionsAdmin, useValue: new DeletionsAdmin(name, unitOfWork, system, subscribers, deadline) },
+      { provide: ManageAnswers, useValue: new ManageAnswers(name, system, broker) },
+      { provide: DeletionWatch, useValue: new DeletionWatch(name, system, subscribers, deadline, logger) },
+    ],
+  };
+}

@@ -1,0 +1,42 @@
+import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+
+/** A parked event as an operator sees it: never its data. */
+export interface ParkedRow {
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly eventId: string;
+  readonly type: string;
+  readonly aggregateId: string;
+  readonly aggregateVersion: number;
+  /** Beginning of the error; null for an event that only waits behind another of its aggregate. */
+  readonly error: string | null;
+  /** Sequence of the event that it waits behind. */
+  readonly behind: number | null;
+  readonly attempts: number;
+  readonly parkedAt: string;
+  readonly replayRequestedAt: string | null;
+}
+
+export interface ParkedRange {
+  /** What comes behind this place only; sequences may begin again with an epoch. */
+  readonly after: { readonly epoch: number; readonly sequence: number };
+  readonly limit: number;
+  /** This one only. */
+  readonly sequence?: number;
+}
+
+/** The parked events of one source, in the order of its log. */
+export function readParked(
+  system: SystemUnitOfWork,
+  source: string,
+  { after, limit, sequence }: ParkedRange,
+): Promise<ParkedRow[]> {
+  return system.read<ParkedRow & Record<string, unknown>>({
+    text: `SELECT sequence::float8 AS sequence, epoch, event_id AS "eventId", type, aggregate_id AS "aggregateId",
+        aggregate_version AS "aggregateVersion", left(error, 500) AS error, behind::float8 AS behind, attempts,
+        app.iso(parked_at) AS "parkedAt", app.iso(replay_requested_at) AS "replayRequestedAt"
+      FROM events.parked WHERE source = $1 AND (epoch, sequence) > ($2, $3) AND ($4::bigint IS NULL OR sequence = $4)
+      ORDER BY epoch, sequence LIMIT $5`,
+    values: [source, after.epoch, after.sequence, sequence ?? null, limit],
+  });
+}
