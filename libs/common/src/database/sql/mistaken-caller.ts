@@ -12,7 +12,9 @@ const asCopied = (license: string): string => `
   WHERE heard.source = 'identity' AND heard.watermark_at >= clock_timestamp() - make_interval(secs => p_staleness / 1000)
     AND known.profile_id IS NOT DISTINCT FROM p_profile AND known.role IS NOT DISTINCT FROM p_role
     AND NOT EXISTS (SELECT FROM public.ref_session AS s WHERE s.session_id = p_session)
-    AND NOT EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL)${license}`;
+    AND NOT EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM events.parked AS d
+      WHERE d.doubts IN (p_user, CASE WHEN p_module IS NOT NULL THEN p_organization END))${license}`;
 
 const licensed = `
     AND (p_module IS NULL OR p_organization IS NULL OR p_role = 'platform_admin' OR EXISTS (
