@@ -29,27 +29,35 @@ export class Outsider {
   messages = 0;
   private stopped = false;
   private connection: NatsConnection | undefined;
+  private connecting: Promise<NatsConnection> | undefined;
   private readonly listening: Promise<void>[] = [];
 
   constructor(private readonly cluster: Cluster) {}
 
-  async start(): Promise<void> {
-    const { user, password } = this.cluster.nats.administrator!;
-    this.connection = await connect({
-      servers: this.cluster.nats.url,
-      user,
-      pass: password,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      pingInterval: 3_000,
-    });
+  start(): void {
     for (const service of serviceNames) this.listening.push(this.listen(service));
+  }
+
+  /** The administrator's password changes with every start of the server. */
+  private async connected(): Promise<NatsConnection> {
+    if (this.connection && !this.connection.isClosed()) return this.connection;
+    const { url, administrator } = this.cluster.nats;
+    this.connecting ??= connect({
+      servers: url,
+      user: administrator!.user,
+      pass: administrator!.password,
+      reconnect: false,
+      timeout: 3_000,
+      pingInterval: 2_000,
+    }).finally(() => (this.connecting = undefined));
+    this.connection = await this.connecting;
+    return this.connection;
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.connection?.close();
     await Promise.all(this.listening);
+    await this.connection?.close();
   }
 
   private async listen(service: ServiceName): Promise<void> {
@@ -60,7 +68,7 @@ export class Outsider {
   }
 
   private async receive(service: ServiceName): Promise<void> {
-    const connection = this.connection!;
+    const connection = await this.connected();
     const { stream } = topology[service];
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 2_000 });
     await manager.consumers.add(stream, {

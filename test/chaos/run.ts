@@ -54,7 +54,7 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const history = new History(join(cluster.folder, 'history.jsonl'));
   const outsider = new Outsider(cluster);
   try {
-    await outsider.start();
+    outsider.start();
     const nemesis = await attack(cluster, history, plan, options);
     log('the last fault has ended');
     const outcome = await heal(cluster, history, outsider, nemesis, signal);
