@@ -1,5 +1,7 @@
-import { resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { guards, withoutGuard } from './guards.js';
 import { runChaos } from './run.js';
 import { isWell, summaryOf } from './summary.js';
 
@@ -8,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     minutes: { type: 'string', default: '10' },
     history: { type: 'string' },
+    without: { type: 'string' },
     quiet: { type: 'boolean', default: false },
   },
 });
@@ -23,15 +26,22 @@ const log = (line: string): void => {
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort());
 
+const guard = guards.find(({ name }) => name === values.without);
+if (values.without !== undefined && !guard)
+  throw new Error(`--without is one of ${guards.map(({ name }) => name).join(', ')}`);
+const mutilated = guard && (await withoutGuard(guard));
+
 const outcome = await runChaos({
   seed,
   during: minutes * 60_000,
   pauses: minutes < 5 ? [800, 3_500] : [1_000, 7_000],
   longestFreeze: minutes < 5 ? 5_000 : 60_000,
-  dist: resolve('dist'),
+  dist: mutilated ? join(mutilated, 'dist') : resolve('dist'),
   ...(values.history !== undefined && { keepHistory: values.history }),
   log,
   signal: stopping.signal,
-});
-console.log(`\n${summaryOf(outcome, `npm run chaos -- --seed=${seed} --minutes=${minutes}`)}`);
+}).finally(() => mutilated && rm(mutilated, { recursive: true, force: true }));
+console.log(
+  `\n${summaryOf(outcome, `npm run chaos -- --seed=${seed} --minutes=${minutes}${guard ? ` --without=${guard.name}` : ''}`)}`,
+);
 process.exit(isWell(outcome) ? 0 : 1);
