@@ -8,10 +8,13 @@ const highWater = 1_000_000;
 export interface Trap {
   /** Part of a statement or command. */
   readonly text: string;
-  /** Before: the server never gets it. After: the server gets it, and its answer never arrives. */
-  readonly moment: 'before' | 'after';
+  /**
+   * Before: the server never gets it. After: the server gets it, and its answer never arrives. Hold: the server gets it once
+   * `sprung` is done.
+   */
+  readonly moment: 'before' | 'after' | 'hold';
   /** Called once, in the middle of things. */
-  readonly sprung: () => void;
+  readonly sprung: () => void | Promise<void>;
 }
 
 interface Link {
@@ -99,10 +102,18 @@ export class Proxy {
     const { trap } = this;
     if (!trap || !mentions(data, trap.text)) return this.forward(data, link.client, link.server);
     this.trap = undefined;
+    if (trap.moment === 'hold') return void this.hold(link, data, trap);
     // The answer may come before the process is gone: nothing of it gets through.
     link.server.removeAllListeners('data').resume();
     if (trap.moment === 'after') link.server.write(data);
-    trap.sprung();
+    void trap.sprung();
+  }
+
+  private async hold({ client, server }: Link, data: Buffer, { sprung }: Trap): Promise<void> {
+    client.pause();
+    await sprung();
+    server.write(data);
+    client.resume();
   }
 
   private forward(data: Buffer, from: Socket, to: Socket): void {
