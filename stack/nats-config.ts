@@ -1,4 +1,12 @@
-import { inboxPrefix, readSubject, serviceNames, topology, watermarkSubject } from '#common/contracts/topology';
+import {
+  inboxPrefix,
+  positionSubject,
+  readersOf,
+  readSubject,
+  serviceNames,
+  topology,
+  watermarkSubject,
+} from '#common/contracts/topology';
 import type { ServiceName } from '#common/contracts/topology';
 
 /** Every user of the NATS server: the services, the gateway, the maker of streams, and an outsider who may only listen. */
@@ -53,6 +61,7 @@ function publishedBy(service: ServiceName): string[] {
     watermarkSubject(service),
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
     ...reads.map(readSubject),
+    ...reads.map((source) => positionSubject(source, service)),
     ...asks,
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.MSG.GET.${stream}`,
@@ -76,6 +85,7 @@ function heardBy(service: ServiceName): string[] {
     readSubject(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
+    ...readersOf(service).map((reader) => positionSubject(service, reader)),
   ];
 }
 

@@ -91,11 +91,14 @@ const everyQuestion = serviceNames.flatMap((service) => [
   ...topology[service].answers.map((question) => `${service}.${question}`),
 ]);
 const everyWatermark = serviceNames.map((service) => `${service}.events.watermark`);
+const everyPosition = serviceNames.flatMap((owner) =>
+  serviceNames.map((subscriber) => `${owner}.events.position.${subscriber}`),
+);
 const everyInbox = natsUsers.map((user) => `_INBOX_${user}.x`);
 
 describe('rights to publish', () => {
   it.each(serviceNames)(
-    '%s: its own events and watermark, its questions, and answers to those who ask it',
+    '%s: its own events and watermark, its positions and questions, and answers to those who ask it',
     async (service) => {
       const { types, reads, asks } = topology[service];
       const askers = serviceNames.filter(
@@ -106,6 +109,7 @@ describe('rights to publish', () => {
         ...types,
         `${service}.events.watermark`,
         ...reads.map((source) => `${source}.events.read`),
+        ...reads.map((source) => `${source}.events.position.${service}`),
         ...asks,
         ...askers.map((other) => `_INBOX_${other}.x`),
       ];
@@ -113,6 +117,7 @@ describe('rights to publish', () => {
         ...everyEvent,
         ...everyQuestion,
         ...everyWatermark,
+        ...everyPosition,
         ...everyInbox,
         '$SYS.REQ.SERVER.PING',
         'anything',
@@ -122,7 +127,8 @@ describe('rights to publish', () => {
   );
 
   it.each(['gateway', 'provisioner', 'subscriber'] as const)('%s: nothing that another could hear', async (user) => {
-    expect(await reachable(user, [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyInbox])).toEqual([]);
+    const subjects = [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyPosition, ...everyInbox];
+    expect(await reachable(user, subjects)).toEqual([]);
   });
 
   it('of the JetStream API, only the provisioner makes streams, and nobody deletes or purges any', () => {
@@ -135,15 +141,22 @@ describe('rights to publish', () => {
 });
 
 describe('rights to subscribe', () => {
-  it('a service hears its inbox, its questions and the watermarks that it reads, and no event past its consumers', async () => {
-    const subjects = [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyInbox];
+  it('a service hears its inbox, its questions, the watermarks that it reads and its readers’ positions, and no event past its consumers', async () => {
+    const subjects = [...everyEvent, ...everyQuestion, ...everyWatermark, ...everyPosition, ...everyInbox];
     expect((await audible('licensing', [...subjects, '>'], subjects)).sort()).toEqual(
-      ['_INBOX_licensing.x', 'identity.events.watermark', 'licensing.ask.licenses', 'licensing.events.read'].sort(),
+      [
+        '_INBOX_licensing.x',
+        'identity.events.watermark',
+        'licensing.ask.licenses',
+        'licensing.events.read',
+        'licensing.events.position.crm',
+        'licensing.events.position.conversations',
+      ].sort(),
     );
   });
 
   it('an outside subscriber hears every event, by wildcard too, and nothing else', async () => {
-    const inner = [...everyQuestion, ...everyWatermark, '_INBOX_crm.x'];
+    const inner = [...everyQuestion, ...everyWatermark, ...everyPosition, '_INBOX_crm.x'];
     expect(await audible('subscriber', ['license.*', ...inner, '>'], [...everyEvent, ...inner])).toEqual(
       topology.licensing.types.filter((type) => type.startsWith('license.')),
     );

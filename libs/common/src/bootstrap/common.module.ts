@@ -24,6 +24,7 @@ import { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { Broker } from '../events/broker.js';
 import { LogReader } from '../events/log-reader.js';
 import { Relay } from '../events/relay.js';
+import { ReportedPositions } from '../events/reported-positions.js';
 import { HealthController } from '../observability/health.controller.js';
 import { ServiceIdentity } from './service-identity.js';
 
@@ -50,6 +51,7 @@ export class ServiceParts {
   readonly verifier: TokenVerifier;
   readonly relay: Relay;
   readonly reader: LogReader;
+  readonly positions: ReportedPositions;
 
   constructor(
     definition: ServiceDefinition,
@@ -71,6 +73,7 @@ export class ServiceParts {
     this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
     this.relay = new Relay(name, this.system, this.broker, logger);
     this.reader = new LogReader(name, this.system, this.broker, logger);
+    this.positions = new ReportedPositions(name, this.system, this.broker, logger);
     this.authority = topology[name].reads.includes('identity')
       ? new OwnerAuthority(this.broker, this.system)
       : undefined;

@@ -101,5 +101,13 @@ export const watermarkSubject = (owner: ServiceName): string => `${owner}.events
 /** Subject on which an owner answers with a range of its log. */
 export const readSubject = (owner: ServiceName): string => `${owner}.events.read`;
 
+/** Subject on which a subscriber tells an owner how far it has got. */
+export const positionSubject = (owner: ServiceName, subscriber: ServiceName): string =>
+  `${owner}.events.position.${subscriber}`;
+
+/** The services that apply a source's events. */
+export const readersOf = (source: ServiceName): ServiceName[] =>
+  serviceNames.filter((service) => topology[service].reads.includes(source));
+
 /** Prefix of the reply inboxes of one NATS user. */
 export const inboxPrefix = (user: string): string => `_INBOX_${user}`;

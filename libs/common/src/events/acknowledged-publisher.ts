@@ -1,4 +1,4 @@
-import type { JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiCodes } from '@nats-io/jetstream';
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 
 /** Milliseconds that JetStream has to acknowledge a batch. */
@@ -10,29 +10,43 @@ export interface OutgoingMessage {
   readonly headers: MsgHdrs;
 }
 
+/** How JetStream took a batch. */
+export interface Outcome {
+  /** Messages from the first on that the stream holds. */
+  readonly acknowledged: number;
+  /** Stream sequence of the last of them; 0 without any. */
+  readonly lastSequence: number;
+  /** Why the next one was refused: the stream is gone, or does not end where it was expected to. */
+  readonly refused?: string;
+}
+
 interface Acknowledgement {
   readonly stream?: string;
   readonly seq?: number;
-  readonly error?: JetStreamApiError;
+  readonly error?: { readonly err_code?: number; readonly description?: string };
 }
 
-interface Waiting {
-  /** Reply subjects of the messages that are not acknowledged yet. */
-  readonly open: Set<string>;
-  readonly resolve: (lastSequence: number) => void;
+interface Batch {
+  /** Number of its first message among all that were published. */
+  readonly first: number;
+  /** Stream sequences by message; 0 while it is not answered, NaN when it was refused. */
+  readonly sequences: Float64Array;
+  open: number;
+  refused?: string;
+  readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
-  lastSequence: number;
 }
 
 /**
  * Publishes batches to one stream and awaits all their acknowledgements on one inbox: a request of the client's own for
- * each message costs a timer, a promise and a stack trace more.
+ * each message costs a timer, a promise and a stack trace more. Each message names the stream sequence that has to be the
+ * last before it, so what is sent from two places, or into a stream that has lost events, is refused, not mixed in.
  */
 export class AcknowledgedPublisher {
   private subscription: Subscription | undefined;
   private connection: NatsConnection | undefined;
   private inbox = '';
-  private waiting: Waiting | undefined;
+  private readonly batches = new Set<Batch>();
   private published = 0;
 
   constructor(
@@ -40,24 +54,30 @@ export class AcknowledgedPublisher {
     private readonly inboxPrefix: string,
   ) {}
 
-  /** Resolves with the last stream sequence when every message is acknowledged by the stream; one batch at a time. */
-  async publish(connection: NatsConnection, messages: readonly OutgoingMessage[]): Promise<number> {
+  /** Resolves when every message is answered; rejects when that takes too long, or for want of room and the like. */
+  async publish(
+    connection: NatsConnection,
+    messages: readonly OutgoingMessage[],
+    lastSequence: number,
+  ): Promise<Outcome> {
     this.listenOn(connection);
     let timer: NodeJS.Timeout | undefined;
+    let batch: Batch | undefined;
     try {
-      return await new Promise<number>((resolve, reject) => {
-        const open = new Set<string>();
-        this.waiting = { open, resolve, reject, lastSequence: 0 };
+      return await new Promise<Outcome>((resolve, reject) => {
+        const sequences = new Float64Array(messages.length);
+        batch = { first: this.published, sequences, open: messages.length, resolve, reject };
+        this.batches.add(batch);
         timer = setTimeout(() => reject(new Error('JetStream did not acknowledge in time')), acknowledgeWithin);
-        for (const { subject, data, headers } of messages) {
-          const reply = `${this.inbox}.${(this.published += 1)}`;
-          open.add(reply);
-          connection.publish(subject, data, { headers, reply });
+        for (const [index, { subject, data, headers }] of messages.entries()) {
+          headers.set('Nats-Expected-Last-Sequence', String(lastSequence + index));
+          connection.publish(subject, data, { headers, reply: `${this.inbox}.${this.published}` });
+          this.published += 1;
         }
       });
     } finally {
       clearTimeout(timer);
-      this.waiting = undefined;
+      this.batches.delete(batch!);
     }
   }
 
@@ -66,24 +86,41 @@ export class AcknowledgedPublisher {
     this.connection = connection;
     this.inbox = createInbox(this.inboxPrefix);
     this.subscription = connection.subscribe(`${this.inbox}.*`, {
-      callback: (error, message) => this.acknowledge(error, message),
+      callback: (error, message) => this.hear(error, message),
     });
   }
 
-  /** Believes only what names the expected stream and an integer sequence: anybody who hears an event can answer to it. */
-  private acknowledge(error: Error | null, message: Msg): void {
-    const { waiting } = this;
-    if (!waiting) return;
-    if (error) return waiting.reject(error);
-    if (!waiting.open.has(message.subject)) return;
-    if (message.headers?.code === 503) return waiting.reject(new Error(`there is no stream ${this.stream}`));
-    const { stream, seq, error: refused } = parse(message);
-    if (refused) return waiting.reject(new Error(`JetStream refused an event: ${JSON.stringify(refused)}`));
-    if (stream !== this.stream || !Number.isSafeInteger(seq)) return;
-    waiting.open.delete(message.subject);
-    waiting.lastSequence = Math.max(waiting.lastSequence, seq!);
-    if (waiting.open.size === 0) waiting.resolve(waiting.lastSequence);
+  private hear(error: Error | null, message: Msg): void {
+    if (error) return this.batches.forEach((batch) => batch.reject(error));
+    const number = Number(message.subject.slice(this.inbox.length + 1));
+    for (const batch of this.batches) {
+      const index = number - batch.first;
+      if (batch.sequences[index] === 0) this.acknowledge(batch, index, message);
+    }
   }
+
+  /** Believes only what names the expected stream and an integer sequence: anybody who hears an event can answer to it. */
+  private acknowledge(batch: Batch, index: number, message: Msg): void {
+    const { stream, seq, error } = parse(message);
+    const missing = message.headers?.code === 503;
+    if (error && error.err_code !== JetStreamApiCodes.StreamWrongLastSequence)
+      return batch.reject(new Error(`JetStream refused an event: ${JSON.stringify(error)}`));
+    if (missing || error) {
+      batch.sequences[index] = NaN;
+      batch.refused ??= missing ? `there is no stream ${this.stream}` : error!.description;
+    } else if (stream === this.stream && Number.isSafeInteger(seq) && seq! > 0) {
+      batch.sequences[index] = seq!;
+    } else return;
+    batch.open -= 1;
+    if (batch.open === 0) batch.resolve(outcomeOf(batch));
+  }
+}
+
+function outcomeOf({ sequences, refused }: Batch): Outcome {
+  const gap = sequences.findIndex((sequence) => Number.isNaN(sequence));
+  const acknowledged = gap < 0 ? sequences.length : gap;
+  const lastSequence = sequences.subarray(0, acknowledged).reduce((last, sequence) => Math.max(last, sequence), 0);
+  return { acknowledged, lastSequence, ...(refused !== undefined && { refused }) };
 }
 
 function parse(message: Msg): Acknowledgement {

@@ -156,13 +156,18 @@ export class Broker {
     }
   }
 
-  /** Hears core NATS messages on a subject, on this connection and all that follow it. */
-  hear(subject: string, listener: (message: Msg) => void): void {
+  /**
+   * Hears core NATS messages on a subject, on this connection and all that follow it.
+   *
+   * @param queue replicas that name the same one share the messages; without it each hears all.
+   */
+  hear(subject: string, listener: (message: Msg) => void, queue?: string): void {
     let current: NatsConnection | undefined;
     this.onConnect(() => {
       if (this.connection === current) return;
       current = this.connection;
       current?.subscribe(subject, {
+        ...(queue !== undefined && { queue }),
         callback: (error, message) => {
           if (!error) listener(message);
         },

@@ -27,11 +27,12 @@ export const loggedEventColumns = `sequence::float8 AS sequence, epoch, event_id
   aggregate_version AS "aggregateVersion", organization_id AS "organizationId", actor_id AS "actorId",
   app.iso(occurred_at) AS time, traceparent, data::text AS data`;
 
-/** CloudEvents 1.0, NATS binding, binary mode: attributes as `ce-*` headers, the body is the data. JetStream knows a repetition by its id. */
+/** CloudEvents 1.0, NATS binding, binary mode: attributes as `ce-*` headers, the body is the data. */
 export function toHeaders(source: ServiceName, event: LoggedEvent): MsgHdrs {
   const attributes = headers();
   attributes.set('content-type', 'application/json');
-  attributes.set('Nats-Msg-Id', event.id);
+  // JetStream swallows a repetition. An event that is numbered again, in another epoch, is none.
+  attributes.set('Nats-Msg-Id', `${event.epoch}-${event.id}`);
   attributes.set('ce-specversion', '1.0');
   attributes.set('ce-id', event.id);
   attributes.set('ce-source', `/clarity/${source}`);

@@ -28,6 +28,7 @@ export class EventSourcePeer {
   ) {
     this.answer(readSubject(service), ({ after }: { after: number }) => ({
       watermark: this.watermark(),
+      oldest: 1,
       events: this.log.slice(after, after + 500),
     }));
     this.watermarks = setInterval(() => this.announce(), 500);
@@ -86,6 +87,6 @@ export class EventSourcePeer {
   }
 
   private watermark() {
-    return { epoch: 1, sequence: this.log.length, at: new Date().toISOString() };
+    return { epoch: 1, sequence: this.log.length, at: new Date().toISOString(), since: 0 };
   }
 }

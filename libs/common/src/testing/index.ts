@@ -1,3 +1,4 @@
+export { copyDatabase, restoreDatabase } from './database-copies.js';
 export { EventSourcePeer, type PeerEvent } from './event-source-peer.js';
 export { eventually } from './eventually.js';
 export { rowsRead } from './explain.js';

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -11,6 +11,7 @@ import type { ServiceDefinition } from '../bootstrap/common.module.js';
 import { startService } from '../bootstrap/start-service.js';
 import type { ServiceConfig } from '../config/service-config.js';
 import { inboxPrefix, type ServiceName } from '../contracts/topology.js';
+import { copyDatabase, restoreDatabase } from './database-copies.js';
 import { HttpClient } from './http-client.js';
 import { type Infrastructure, infrastructure } from './infrastructure.js';
 
@@ -34,24 +35,61 @@ let clones = 0;
 export class TestStack {
   readonly publicUrl = 'http://gateway.test';
   private readonly databases = new Map<ServiceName, { urls: PerRole; name: string }>();
+  private readonly copies: string[] = [];
   private readonly closers: (() => Promise<unknown>)[] = [];
+  private server!: NatsServer;
+  private administration!: NatsConnection;
 
   private constructor(
     private readonly run: Infrastructure,
-    readonly nats: NatsServer,
-    readonly administrator: NatsConnection,
     private readonly folder: string,
   ) {}
 
   static async start(): Promise<TestStack> {
     const known = infrastructure();
-    const folder = await mkdtemp(join(known.folder, 'nats-'));
-    const nats = await startNats({ folder, binary: known.natsBinary, administrator: true });
-    const { user, password } = nats.administrator!;
-    const administrator = await connect({ servers: nats.url, user, pass: password, maxReconnectAttempts: -1 });
-    const stack = new TestStack(known, nats, administrator, folder);
+    const stack = new TestStack(known, await mkdtemp(join(known.folder, 'nats-')));
+    await stack.startNats();
     await stack.createStreams();
     return stack;
+  }
+
+  /** The nats-server that runs, or ran last. */
+  get nats(): NatsServer {
+    return this.server;
+  }
+
+  /** A connection that may do everything; another one after each start of the server. */
+  get administrator(): NatsConnection {
+    return this.administration;
+  }
+
+  /** Starts nats-server on what its folder holds; again on the same port, and with the same passwords, after a stop. */
+  async startNats(): Promise<void> {
+    const { folder } = this;
+    const port = this.server?.port;
+    this.server = await startNats({ folder, binary: this.run.natsBinary, administrator: true, port });
+    const { user, password } = this.server.administrator!;
+    this.administration = await connect({ servers: this.server.url, user, pass: password, maxReconnectAttempts: -1 });
+  }
+
+  /** Stops nats-server; its clients try to come back until it starts again. */
+  async stopNats(): Promise<void> {
+    await this.administration.close();
+    await this.server.stop();
+  }
+
+  /** Keeps a copy of the folder with all streams and consumers; only while the server is stopped is it whole. */
+  async copyNatsStore(): Promise<string> {
+    const copy = await mkdtemp(join(this.folder, 'store-'));
+    await cp(join(this.folder, 'jetstream'), copy, { recursive: true });
+    return copy;
+  }
+
+  /** Puts a copy of the store in its place, or nothing; only while the server is stopped. */
+  async replaceNatsStore(copy?: string): Promise<void> {
+    const store = join(this.folder, 'jetstream');
+    await rm(store, { recursive: true, force: true });
+    if (copy !== undefined) await cp(copy, store, { recursive: true });
   }
 
   async createStreams(): Promise<void> {
@@ -73,6 +111,21 @@ export class TestStack {
     const urls = this.remember(service, options.database, await prepareDatabase(options));
     for (const statement of statements) await this.query(urls.owner, statement, []);
     return urls;
+  }
+
+  /** Keeps a copy of a service's database, for `restoreDatabase`; its sessions end. */
+  async copyDatabase(service: ServiceName): Promise<string> {
+    await this.database(service);
+    const { name } = this.databases.get(service)!;
+    const copy = `${name}_copy_${(clones += 1)}`;
+    await copyDatabase(this.maintenanceUrl(), name, copy);
+    this.copies.push(copy);
+    return copy;
+  }
+
+  /** Brings a service's database back to a copy, under the same name and roles; its sessions end. */
+  async restoreDatabase(service: ServiceName, copy: string): Promise<void> {
+    await restoreDatabase(this.maintenanceUrl(), this.databases.get(service)!.name, copy);
   }
 
   private databaseOptions(service: ServiceName) {
@@ -154,6 +207,7 @@ export class TestStack {
       pass: password,
       inboxPrefix: inboxPrefix(user),
       maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
     });
     this.closers.unshift(() => connection.close());
     return connection;
@@ -166,9 +220,9 @@ export class TestStack {
 
   async stop(): Promise<void> {
     for (const close of this.closers) await close();
-    await this.administrator.close();
-    await this.nats.stop();
-    for (const { name } of this.databases.values()) await dropDatabase(this.maintenanceUrl(), name);
+    await this.stopNats();
+    const names = [...this.databases.values()].map(({ name }) => name);
+    for (const name of [...names, ...this.copies]) await dropDatabase(this.maintenanceUrl(), name);
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -14,7 +14,8 @@ const eventColumns = `
   audience_organizations uuid[] NOT NULL DEFAULT '{}',
   audience_users uuid[] NOT NULL DEFAULT '{}'`;
 
-const columnNames = [...eventColumns.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]).join(', ');
+/** The columns that an event has in the outbox and in the log. */
+export const columnNames = [...eventColumns.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]).join(', ');
 
 const tables = [
   `CREATE TABLE events.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ${eventColumns})`,
@@ -74,7 +75,7 @@ const tables = [
  * two that publish the same would be harmless to JetStream, but core subscribers would hear it twice. Returns no row while
  * another replica holds the lock or publishes. A relay that cannot publish passes null and only logs.
  */
-const sequenceOutbox = `
+export const sequenceOutbox = `
   CREATE FUNCTION events.sequence_outbox(batch integer, relay uuid)
   RETURNS TABLE (epoch integer, published_sequence bigint, last_sequence bigint, moved bigint)
   LANGUAGE plpgsql AS $$
@@ -103,7 +104,7 @@ const sequenceOutbox = `
   END $$`;
 
 /** Makes the log's partitions of today and the days ahead; days are UTC. */
-const makeLogPartitions = `
+export const makeLogPartitions = `
   CREATE FUNCTION events.make_log_partitions(days_ahead integer) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DECLARE
