@@ -116,13 +116,13 @@ class NotesController {
 class OnOrganizationUpdatedRecord {
   @EventPattern<string>('organization.updated')
   handle(@Payload() { name }: OrganizationUpdated, @Ctx() { event, tx }: EventContext): void {
-    if (name === 'refuse me') throw new Error('the handler refuses');
     tx.execute(`INSERT INTO effect (event_id, sequence, name) VALUES ($1, $2, $3)`, [event.id, event.sequence, name]);
     tx.emit(NoteWritten, {
       aggregateId: event.aggregateId,
       version: event.aggregateVersion,
       data: { noteId: event.id, body: name },
     });
+    if (name === 'refuse me') throw new Error('the handler refuses');
   }
 }
 

@@ -6,6 +6,11 @@ export interface PoolOptions {
   readonly max?: number;
   /** Shown in pg_stat_activity. */
   readonly name: string;
+  /** Of the sessions, in place of the timeouts below; `options` are PostgreSQL's (`-c name=value`). */
+  readonly session?: Pick<
+    pg.PoolConfig,
+    'options' | 'onConnect' | 'statement_timeout' | 'idle_in_transaction_session_timeout' | 'query_timeout'
+  >;
   readonly onError: (error: Error) => void;
 }
 
@@ -24,6 +29,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     idle_in_transaction_session_timeout: timeouts.idleInTransaction,
     query_timeout: timeouts.answer,
     keepAlive: true,
+    ...options.session,
   });
   // pg hangs the whole client on the error, its key for cancelling included.
   pool.on('error', (error) => options.onError(Object.assign(error, { client: undefined })));

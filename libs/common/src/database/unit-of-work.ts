@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { PoolClient, QueryResultRow } from 'pg';
 import { type Caller, type Entry, judge, type Refusal, type RequestContext } from '../auth/caller.js';
 import type { Trace } from '../observability/trace.js';
-import { sendBatch, type Statement } from './batch.js';
+import { sendBatch, type Statement, type StatementResult } from './batch.js';
 import { type ConstraintProblems, isBroken, isRetriable, toProblem } from './errors.js';
 import { isMistaken, RememberedCallers } from './remembered-callers.js';
 import type { Schema } from './schema.js';
@@ -93,8 +93,8 @@ export class UnitOfWork {
   }
 
   private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
-    return inTransaction(this.options.pool, this.enter(context), async (client, entered, sentAt) => {
-      const entry = entered as unknown as Entry;
+    return inTransaction(this.options.pool, [this.enter(context)], async (client, [entered], sentAt) => {
+      const entry = entered!.rows[0] as unknown as Entry;
       this.callers.setClock(entry.at, sentAt, Date.now());
       const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
       if (refusal) {
@@ -155,14 +155,33 @@ export class SystemUnitOfWork {
 
   /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
   run<T>(origin: SystemOrigin, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return retried(() => this.attempt(origin, work), this.options.constraints);
+    return this.runFrom([], origin, work);
   }
 
-  private attempt<T>(origin: SystemOrigin, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return inTransaction(this.options.pool, clock, async (client, row) => {
+  /** Like `run`; the work gets the results of statements that are sent together with BEGIN. */
+  runFrom<T>(
+    opening: readonly Statement[],
+    origin: SystemOrigin,
+    work: (tx: Tx, opened: readonly StatementResult[]) => Promise<T>,
+  ): Promise<T> {
+    return retried(() => this.attempt(opening, origin, work), this.options.constraints);
+  }
+
+  /** The same on connections of another pool. */
+  on(pool: pg.Pool): SystemUnitOfWork {
+    return new SystemUnitOfWork({ ...this.options, pool });
+  }
+
+  private attempt<T>(
+    opening: readonly Statement[],
+    origin: SystemOrigin,
+    work: (tx: Tx, opened: readonly StatementResult[]) => Promise<T>,
+  ): Promise<T> {
+    return inTransaction(this.options.pool, [clock, ...opening], async (client, [told, ...opened]) => {
       const { schema, onEvents } = this.options;
-      const tx = new Tx({ client, schema, now: row['at'], trace: origin.trace, actorId: origin.actorId ?? null });
-      const value = await work(tx);
+      const now = told!.rows[0]!['at'];
+      const tx = new Tx({ client, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
+      const value = await work(tx, opened);
       await commit(tx, onEvents);
       return value;
     });
@@ -187,19 +206,19 @@ async function commit(tx: Tx, onEvents: () => void): Promise<void> {
 }
 
 /**
- * Begins with a statement that returns one row; rolls back on any error. The body ends the transaction itself; it is told
- * when, by `Date.now()`, that statement was sent.
+ * Begins with some statements; rolls back on any error. The body ends the transaction itself; it is told when, by
+ * `Date.now()`, they were sent.
  */
 function inTransaction<T>(
   pool: pg.Pool,
-  opening: Statement,
-  body: (client: PoolClient, row: QueryResultRow, sentAt: number) => Promise<T>,
+  opening: readonly Statement[],
+  body: (client: PoolClient, opened: readonly StatementResult[], sentAt: number) => Promise<T>,
 ): Promise<T> {
   return withClient(pool, async (client) => {
     try {
       const sentAt = Date.now();
-      const [, opened] = await sendBatch(client, [{ text: 'BEGIN' }, opening]);
-      return await body(client, opened!.rows[0]!, sentAt);
+      const [, ...opened] = await sendBatch(client, [{ text: 'BEGIN' }, ...opening]);
+      return await body(client, opened, sentAt);
     } catch (error) {
       if (!isBroken(error)) await sendBatch(client, [rollback]);
       throw error;

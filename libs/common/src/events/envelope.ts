@@ -55,7 +55,10 @@ interface CarriedMessage {
   string(): string;
 }
 
-/** Reads a message of `source`'s stream; null when stream, source, type and subject do not agree or it does not parse. */
+/**
+ * Reads a message of `source`'s stream; null when stream, source, type and subject do not agree or it does not parse. A type
+ * that nobody is known to publish is of a newer owner.
+ */
 export function fromMessage(source: ServiceName, message: CarriedMessage): ReceivedEvent | null {
   const { headers: attributes, subject } = message;
   if (!attributes) return null;
@@ -64,7 +67,7 @@ export function fromMessage(source: ServiceName, message: CarriedMessage): Recei
   const aggregateVersion = Number(attributes.get('ce-aggregateversion'));
   const id = attributes.get('ce-id');
   if (attributes.get('ce-source') !== `/clarity/${source}` || attributes.get('ce-type') !== subject) return null;
-  if (!topology[source].types.includes(subject) || id === '' || attributes.get('ce-subject') === '') return null;
+  if ((ownerOf(subject) ?? source) !== source || id === '' || attributes.get('ce-subject') === '') return null;
   if (![sequence, epoch, aggregateVersion].every((number) => Number.isSafeInteger(number) && number > 0)) return null;
   const data = message.string();
   try {
@@ -89,5 +92,8 @@ export function fromMessage(source: ServiceName, message: CarriedMessage): Recei
 }
 
 /** The owner that publishes an event type; undefined for a type that nobody publishes. */
-export const ownerOf = (type: string): ServiceName | undefined =>
-  serviceNames.find((service) => topology[service].types.includes(type));
+export const ownerOf = (type: string): ServiceName | undefined => owners.get(type);
+
+const owners = new Map(
+  serviceNames.flatMap((service) => topology[service].types.map((type) => [type, service] as const)),
+);

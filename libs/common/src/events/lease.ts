@@ -1,11 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { unavailable } from '../http/problem.js';
+import { unlessAborted } from './abortable.js';
 
 /** Milliseconds between two touches of the session, between two attempts to get the lease, and of silence after which PostgreSQL ends a session. */
 const touchEvery = 1_000;
 const tryEvery = 1_000;
 const sessionTimeout = 3_000;
+/** Milliseconds that PostgreSQL has to take leave of a session. */
+const endWithin = 500;
 
 /**
  * Lets one replica do what only one needs to do: an advisory lock on a session of its own, which PostgreSQL ends when its
@@ -30,32 +34,45 @@ export class Lease {
     });
     client.on('error', () => lost.abort());
     client.on('end', () => lost.abort());
-    await client.connect().catch((error: unknown) => {
-      throw unavailable('The database', error);
-    });
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => lost.abort();
     stopping.addEventListener('abort', stop);
+    if (stopping.aborted) stop();
     try {
-      if (stopping.aborted || !(await this.acquired(client, lost.signal))) return;
+      if (!(await this.acquired(client, lost.signal))) return;
       timer = keepTouching(client, lost);
       this.logger.info({ lease: this.key }, 'holds the lease');
       await work(lost.signal);
     } finally {
       clearInterval(timer);
       stopping.removeEventListener('abort', stop);
-      await client.end().catch(() => undefined);
+      await end(client);
     }
   }
 
   private async acquired(client: pg.Client, lost: AbortSignal): Promise<boolean> {
-    while (!lost.aborted) {
-      const { rows } = await client.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS got', [this.key]);
-      if (rows[0].got) return true;
-      await new Promise((resolve) => setTimeout(resolve, tryEvery));
+    try {
+      await unlessAborted(client.connect(), lost);
+      while (!lost.aborted) {
+        const asked = client.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS got', [this.key]);
+        const { rows } = await unlessAborted(asked, lost);
+        if (rows[0].got) return true;
+        await unlessAborted(delay(tryEvery, undefined, { signal: lost }), lost);
+      }
+      return false;
+    } catch (error) {
+      if (lost.aborted) return false;
+      throw unavailable('The database', error);
     }
-    return false;
   }
+}
+
+/** Takes leave of the session; a PostgreSQL that does not answer is left without. */
+async function end(client: pg.Client): Promise<void> {
+  const patience = delay(endWithin, undefined, { ref: false });
+  await Promise.race([client.end(), patience]).catch(() => undefined);
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
 }
 
 /** Shows PostgreSQL that the session is alive; a touch that is not answered in time is the end of the lease. */

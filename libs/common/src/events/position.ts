@@ -1,57 +1,164 @@
 import type { ServiceName } from '../contracts/topology.js';
-import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+import type { Statement } from '../database/batch.js';
 import type { Tx } from '../database/tx.js';
+import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+import { continueTrace } from '../observability/trace.js';
+import type { Standing } from './decision.js';
+import { doubtsOf } from './doubts.js';
 import type { ReceivedEvent } from './envelope.js';
 import type { Watermark } from './log-reader.js';
 
-export interface StreamPosition {
-  readonly appliedSequence: number;
+export interface Beginning {
+  readonly standing: Standing;
   /** When the stream was made in which `streamSequence` was read; null before the first message. */
   readonly streamCreated: Date | null;
   readonly streamSequence: number;
+  /** True when another replica was leading and never said that it ended. */
+  readonly killed: boolean;
 }
+
+export interface Report extends Standing {
+  /** Events that are parked. */
+  readonly parked: number;
+  /** True when somebody has asked for some of them to be replayed. */
+  readonly replay: boolean;
+}
+
+export interface Parking {
+  /** Bounded and without secrets; null for an event that only waits behind another. */
+  readonly error: string | null;
+  /** Sequence of the event of the same aggregate that it waits behind. */
+  readonly behind: number | null;
+  readonly attempts: number;
+}
+
+const standingColumns = `epoch, applied_sequence::float8 AS sequence`;
 
 /** The subscriber's position in one source's log: a row in the subscriber's own database, never in the broker. */
 export class Position {
+  /**
+   * Whoever holds the row applies, everybody else waits. What is parked is looked for in a statement of its own: the one
+   * that waits for the lock has not seen what was committed meanwhile.
+   */
+  private readonly opening: readonly Statement[];
+
   constructor(
     private readonly source: ServiceName,
     private readonly system: SystemUnitOfWork,
-  ) {}
-
-  async read(): Promise<StreamPosition> {
-    const [row] = await this.system.read<Record<string, never>>({
-      text: `INSERT INTO events.subscription AS s (source) VALUES ($1) ON CONFLICT (source) DO UPDATE SET source = s.source
-        RETURNING applied_sequence::float8 AS "appliedSequence", stream_created AS "streamCreated",
-          stream_sequence::float8 AS "streamSequence"`,
-      values: [this.source],
-    });
-    return row as unknown as StreamPosition;
+  ) {
+    const values = [source];
+    this.opening = [
+      { text: `SELECT ${standingColumns} FROM events.subscription WHERE source = $1 FOR UPDATE`, values },
+      { text: `SELECT EXISTS (SELECT FROM events.parked WHERE source = $1) AS parked`, values },
+    ];
   }
 
-  /** Locks the position until the transaction ends: whoever holds the row applies, everybody else waits. */
-  async lock(tx: Tx): Promise<number> {
-    const [row] = await tx.query<{ applied: number }>(
-      `SELECT applied_sequence::float8 AS applied FROM events.subscription WHERE source = $1 FOR UPDATE`,
-      [this.source],
+  /**
+   * Reads the position and leaves the mark of a replica that leads. It need not outlive PostgreSQL, only the process, so
+   * that it waits for no disk.
+   */
+  begin(leader: string): Promise<Beginning> {
+    return this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
+      tx.execute(`INSERT INTO events.subscription (source) VALUES ($1) ON CONFLICT (source) DO NOTHING`, [this.source]);
+      const [row] = await tx.query<Record<string, never>>(
+        `UPDATE events.subscription AS s SET leader = $2
+         FROM (SELECT leader FROM events.subscription WHERE source = $1 FOR UPDATE) AS before WHERE s.source = $1
+         RETURNING s.epoch, s.applied_sequence::float8 AS sequence, s.stream_created AS "streamCreated",
+           s.stream_sequence::float8 AS "streamSequence", coalesce(before.leader <> $2, false) AS killed`,
+        [this.source, leader],
+      );
+      const { epoch, sequence, ...beginning } = row as unknown as Beginning & Standing;
+      return { ...beginning, standing: { epoch, sequence } };
+    });
+  }
+
+  /** Takes the mark back: whatever ends from now on, ends in good order. */
+  async leave(leader: string): Promise<void> {
+    await this.system.read({
+      text: `UPDATE events.subscription SET leader = NULL WHERE source = $1 AND leader = $2`,
+      values: [this.source, leader],
+    });
+  }
+
+  /** Locks the position until the transaction ends. */
+  transaction<T>(work: (standing: Standing, tx: Tx, somethingParked: boolean) => Promise<T>): Promise<T> {
+    return this.system.runFrom(this.opening, { trace: continueTrace(undefined) }, (tx, [standing, parked]) =>
+      work(standing!.rows[0] as unknown as Standing, tx, parked!.rows[0]!['parked'] as boolean),
     );
-    return row!.applied;
+  }
+
+  /** Aggregate → sequence of the first of its parked events, of those aggregates that have any. */
+  async blocked(tx: Tx, events: readonly ReceivedEvent[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await tx.query<{ id: string; head: number }>(
+      `SELECT DISTINCT ON (aggregate_id) aggregate_id AS id, sequence::float8 AS head FROM events.parked
+       WHERE source = $1 AND aggregate_id = ANY ($2) ORDER BY aggregate_id, epoch, sequence`,
+      [this.source, [...new Set(events.map(({ aggregateId }) => aggregateId))]],
+    );
+    return new Map(rows.map(({ id, head }) => [id, head]));
   }
 
   advance(tx: Tx, last: ReceivedEvent, stream: { created: Date; sequence: number } | null): void {
     tx.execute(
       `UPDATE events.subscription SET epoch = $2, applied_sequence = $3, stream_created = coalesce($4, stream_created),
-         stream_sequence = coalesce($5, stream_sequence) WHERE source = $1`,
+         stream_sequence = coalesce($5, stream_sequence), attempt_sequence = NULL, attempts = 0 WHERE source = $1`,
       [this.source, last.epoch, last.sequence, stream?.created ?? null, stream?.sequence ?? null],
     );
+  }
+
+  /** What joins a queue that is being replayed is replayed with it. */
+  park(tx: Tx, event: ReceivedEvent, { error, behind, attempts }: Parking): void {
+    const { organizationId, actorId, time, traceparent } = event;
+    tx.execute(
+      `INSERT INTO events.parked (source, sequence, epoch, event_id, type, aggregate_id, aggregate_version, headers, data,
+         error, behind, attempts, doubts, replay_requested_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+         (SELECT max(replay_requested_at) FROM events.parked WHERE source = $1 AND aggregate_id = $6))`,
+      [
+        this.source,
+        event.sequence,
+        event.epoch,
+        event.id,
+        event.type,
+        event.aggregateId,
+        event.aggregateVersion,
+        JSON.stringify({ organizationId, actorId, time, traceparent }),
+        event.data,
+        error,
+        behind,
+        attempts,
+        doubtsOf(event),
+      ],
+    );
+  }
+
+  /** Commits that an event is about to be tried alone; returns how often that was so since the position last moved. */
+  async mark(epoch: number, sequence: number): Promise<number> {
+    const [row] = await this.system.read<{ attempts: number }>({
+      text: `UPDATE events.subscription SET attempt_sequence = $3,
+          attempts = CASE WHEN attempt_sequence = $3 THEN attempts + 1 ELSE 1 END
+        WHERE source = $1 AND epoch = $2 AND applied_sequence = $3 - 1 RETURNING attempts`,
+      values: [this.source, epoch, sequence],
+    });
+    return row?.attempts ?? 0;
   }
 
   /** Keeps a watermark once everything below it is applied; false while it is not. */
   async keep(watermark: Watermark): Promise<boolean> {
     const rows = await this.system.read({
-      text: `UPDATE events.subscription SET watermark_sequence = $2, watermark_at = greatest(watermark_at, $3::timestamptz)
-        WHERE source = $1 AND applied_sequence >= $2 RETURNING 1`,
-      values: [this.source, watermark.sequence, watermark.at],
+      text: `UPDATE events.subscription SET watermark_sequence = $3, watermark_at = greatest(watermark_at, $4::timestamptz)
+        WHERE source = $1 AND epoch = $2 AND applied_sequence >= $3 RETURNING 1`,
+      values: [this.source, watermark.epoch, watermark.sequence, watermark.at],
     });
     return rows.length > 0;
+  }
+
+  async report(): Promise<Report> {
+    const [row] = await this.system.read<Report & Record<string, unknown>>({
+      text: `SELECT ${standingColumns}, (SELECT count(*) FROM events.parked WHERE source = $1)::float8 AS parked,
+          EXISTS (SELECT FROM events.parked WHERE source = $1 AND replay_requested_at IS NOT NULL) AS replay
+        FROM events.subscription WHERE source = $1`,
+      values: [this.source],
+    });
+    return row!;
   }
 }

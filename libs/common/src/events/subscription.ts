@@ -1,18 +1,31 @@
-import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
-import { readSubject, type ServiceName, topology, watermarkSubject } from '../contracts/topology.js';
+import { positionSubject, readSubject, type ServiceName, watermarkSubject } from '../contracts/topology.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
-import { Applier, type Arrival, batchSize, type Dispatch } from './applier.js';
-import { type Broker, nanos } from './broker.js';
+import { unlessAborted } from './abortable.js';
+import { Applier, batchSize, type Dispatch, type Outcome } from './applier.js';
+import type { Broker } from './broker.js';
+import { type Consumption, consume } from './consumption.js';
+import type { Arrival } from './decision.js';
 import { fromMessage, type LoggedEvent, type ReceivedEvent } from './envelope.js';
 import { Lease } from './lease.js';
 import type { LogPage, Watermark } from './log-reader.js';
 import { Loop } from './loop.js';
 import { Position } from './position.js';
+import { Replayer } from './replayer.js';
 
 /** Milliseconds for which a watermark may be ahead of the position with nothing arriving. */
 const patience = 1_000;
+/** Milliseconds between two looks at what is to be replayed; every second one is reported to the owner. */
+const lookEvery = 1_000;
+/** Milliseconds that what is under way has to end when the subscription stops; what does not is cut off. */
+const endWithin = 2_000;
+
+/** Takes a snapshot of what a source owns, if one is needed: before events are applied that follow on it. */
+export type EnsureSnapshot = (source: ServiceName, lost: AbortSignal) => Promise<void>;
 
 export interface SubscriptionOptions {
   readonly service: ServiceName;
@@ -22,6 +35,7 @@ export interface SubscriptionOptions {
   readonly broker: Broker;
   readonly logger: Logger;
   readonly dispatch: Dispatch;
+  readonly ensureSnapshot?: EnsureSnapshot;
 }
 
 /**
@@ -29,20 +43,28 @@ export interface SubscriptionOptions {
  * bring is read from the owner.
  */
 export class Subscription {
+  /** Messages that were no events of the source. */
+  dropped = 0;
+  private readonly id = randomUUID();
   private readonly position: Position;
   private readonly applier: Applier;
+  private readonly replayer: Replayer;
   private readonly lease: Lease;
   private readonly loop: Loop;
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
   private leading = false;
+  private endFollowing: (() => void) | undefined;
   private pendingWatermark: { readonly watermark: Watermark; readonly since: number } | undefined;
+  private parked = 0;
+  private looks = 0;
 
   constructor(private readonly options: SubscriptionOptions) {
-    const { service, source, system, systemUrl } = options;
+    const { service, source, system, systemUrl, dispatch } = options;
     this.logger = options.logger.child({ source });
     this.position = new Position(source, system);
-    this.applier = new Applier(options, this.position);
+    this.applier = new Applier({ dispatch, logger: this.logger }, this.position);
+    this.replayer = new Replayer(source, system, this.position, dispatch, this.logger);
     this.lease = new Lease(systemUrl, `${service} applies ${source}`, this.logger);
     this.loop = new Loop(`subscription to ${source}`, this.logger, () => this.lead());
     options.broker.hear(watermarkSubject(source), (message) => void this.hear(message.json<Watermark>()));
@@ -53,67 +75,72 @@ export class Subscription {
     this.loop.start();
   }
 
+  /** Resolves within some 2 s, whatever is out of reach: what is cut off has no effect, or all of it. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.loop.stop();
+    await Promise.race([this.loop.stop(), delay(endWithin, undefined, { ref: false })]);
   }
 
   private async lead(): Promise<number> {
     if (!this.options.broker.connected) return 500;
     await this.lease.hold(this.stopping.signal, async (lost) => {
-      this.leading = true;
       try {
         await this.follow(lost);
+      } catch (error) {
+        if (!lost.aborted) throw error;
       } finally {
         this.leading = false;
         this.pendingWatermark = undefined;
+        // What killed another may still be ahead: the mark stays for whoever meets it.
+        if (!this.applier.isCareful) await this.position.leave(this.id).catch(() => undefined);
       }
     });
     return 100;
   }
 
   private async follow(lost: AbortSignal): Promise<void> {
-    const { created, messages } = await this.consume();
+    const beginning = await unlessAborted(this.position.begin(this.id), lost);
+    this.applier.startAt(beginning.standing, beginning.killed);
+    this.leading = true;
+    const { service, source, broker } = this.options;
+    const { created, messages } = await this.unlessLost(consume(broker, { service, source, beginning }), lost);
     // Never awaited: the client closes an iterator only for somebody who is still iterating it.
     const stop = (): void => void messages.close();
+    this.endFollowing = stop;
     if (lost.aborted) return stop();
     lost.addEventListener('abort', stop);
     const watch = setInterval(() => this.isStalled() && stop(), patience);
+    const looking = new Loop(`look at ${source}`, this.logger, () => this.look(lost));
     try {
-      await this.catchUp(lost).catch((error: unknown) => this.goOnWithout(error));
+      await this.begin(lost);
+      looking.start();
       await this.applyMessages(messages, created, lost);
     } finally {
       clearInterval(watch);
       lost.removeEventListener('abort', stop);
+      this.endFollowing = undefined;
       stop();
+      await looking.stop();
     }
   }
 
-  /** The consumer is made anew each time, in memory, without acknowledgements: the position is ours to keep. */
-  private async consume(): Promise<{ created: Date; messages: ConsumerMessages }> {
-    const { service, source, broker } = this.options;
-    const { stream } = topology[source];
-    const manager = await broker.manager();
-    const { created: createdText, state } = await manager.streams.info(stream);
-    const created = new Date(createdText);
-    const position = await this.position.read();
-    this.applier.startAt(position);
-    const known = position.streamCreated?.getTime() === created.getTime() && position.streamSequence <= state.last_seq;
-    await manager.consumers.delete(stream, service).catch(() => false);
-    await manager.consumers.add(stream, {
-      name: service,
-      ack_policy: AckPolicy.None,
-      mem_storage: true,
-      inactive_threshold: nanos(60_000),
-      ...(known
-        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: position.streamSequence + 1 }
-        : { deliver_policy: DeliverPolicy.All }),
-    });
-    const consumer = await broker.jetstream().consumers.get(stream, service);
-    return {
-      created,
-      messages: await consumer.consume({ max_messages: 2 * batchSize, abort_on_missing_resource: true }),
-    };
+  /** A consumer that comes too late is let go of. */
+  private unlessLost(consumption: Promise<Consumption>, lost: AbortSignal): Promise<Consumption> {
+    consumption.then(
+      ({ messages }) => lost.aborted && void messages.close(),
+      () => undefined,
+    );
+    return unlessAborted(consumption, lost);
+  }
+
+  /** The consumer is there already, so that nothing is missed between what is read here and what it brings. */
+  private async begin(lost: AbortSignal): Promise<void> {
+    const { source, ensureSnapshot } = this.options;
+    if (ensureSnapshot) {
+      await unlessAborted(ensureSnapshot(source, lost), lost);
+      this.applier.startAt(await this.position.report(), false);
+    }
+    await this.catchUp(lost).catch((error: unknown) => this.goOnWithout(error));
   }
 
   private async applyMessages(messages: ConsumerMessages, created: Date, lost: AbortSignal): Promise<void> {
@@ -130,21 +157,26 @@ export class Subscription {
 
   private parse(message: JsMsg): ReceivedEvent | null {
     const event = fromMessage(this.options.source, message);
-    if (!event)
-      this.logger.warn({ subject: message.subject, streamSequence: message.seq }, 'dropped a message that is no event');
-    return event;
+    if (event) return event;
+    this.dropped += 1;
+    this.logger.warn({ subject: message.subject, streamSequence: message.seq }, 'dropped a message that is no event');
+    return null;
   }
 
   private async apply(batch: readonly Arrival[], lost: AbortSignal): Promise<void> {
-    let rest = await this.applier.apply(batch);
-    while (rest.length > 0 && !lost.aborted) {
-      const applied = this.applier.applied;
-      this.logger.warn({ applied, next: rest[0]!.event.sequence }, 'a hole in the stream, reading from the owner');
+    let outcome = await this.applier.apply(batch);
+    while (outcome.rest.length > 0 && !lost.aborted) {
+      if (outcome.renewed) return this.renew();
+      const { sequence } = this.applier.standing;
+      const next = outcome.rest[0]!.event.sequence;
+      this.logger.warn({ applied: sequence, next }, 'a hole in the stream, reading from the owner');
       await this.catchUp(lost);
-      rest = await this.applier.apply(rest);
+      outcome = await this.applier.apply(outcome.rest);
+      // The owner's answer ended before what its own stream has brought: its log is not the one that the stream is of.
+      if (this.applier.standing.sequence === sequence && outcome.rest.length > 0) return this.endFollowing?.();
     }
     const pending = this.pendingWatermark;
-    if (pending && pending.watermark.sequence <= this.applier.applied) await this.keep(pending.watermark);
+    if (pending && pending.watermark.sequence <= this.applier.standing.sequence) await this.keep(pending.watermark);
   }
 
   /** While the owner is out of reach, the stream alone is followed. */
@@ -157,28 +189,68 @@ export class Subscription {
   private async catchUp(lost: AbortSignal): Promise<void> {
     const { source, broker } = this.options;
     while (!lost.aborted) {
-      const page = await broker.ask<LogPage>(readSubject(source), { after: this.applier.applied });
-      await this.applier.apply(
-        page.events.map((event: LoggedEvent) => ({ event: { ...event, source }, stream: null })),
+      const { epoch, sequence } = this.applier.standing;
+      const page = await unlessAborted(
+        broker.ask<LogPage & { oldest?: number }>(readSubject(source), { after: sequence }),
+        lost,
       );
-      if (this.applier.applied < page.watermark.sequence && page.events.length > 0) continue;
+      if (page.watermark.epoch > epoch || (page.oldest ?? 0) > sequence + 1) return this.renew();
+      const { rest, renewed } = await this.applyLogged(page.events);
+      if (renewed) return this.renew();
+      if (rest.length > 0) throw new Error(`the log of ${source} has a hole after ${this.applier.standing.sequence}`);
+      if (this.applier.standing.sequence < page.watermark.sequence && page.events.length > 0) continue;
       await this.keep(page.watermark);
       return;
     }
   }
 
+  private applyLogged(events: readonly LoggedEvent[]): Promise<Outcome> {
+    const { source } = this.options;
+    return this.applier.apply(events.map((event) => ({ event: { ...event, source }, stream: null })));
+  }
+
+  /** Another epoch, or a log that no longer reaches back to the position: all begins anew, with a snapshot. */
+  private renew(): void {
+    const { source, ensureSnapshot } = this.options;
+    if (!ensureSnapshot)
+      throw new Error(`the log of ${source} does not go on from here, and there is no snapshot of it`);
+    this.endFollowing?.();
+  }
+
   private async hear(watermark: Watermark): Promise<void> {
     if (!this.leading) return;
     try {
-      await this.keep(watermark);
+      if (watermark.epoch > this.applier.standing.epoch) this.renew();
+      else await this.keep(watermark);
     } catch (error) {
       this.logger.warn({ err: error }, 'could not keep a watermark');
     }
   }
 
   private async keep(watermark: Watermark): Promise<void> {
-    if (await this.position.keep(watermark)) this.pendingWatermark = undefined;
-    else this.pendingWatermark = { watermark, since: this.pendingWatermark?.since ?? performance.now() };
+    if (watermark.epoch < this.applier.standing.epoch) return;
+    if (await this.position.keep(watermark)) {
+      this.pendingWatermark = undefined;
+      this.tell();
+    } else this.pendingWatermark = { watermark, since: this.pendingWatermark?.since ?? performance.now() };
+  }
+
+  /** Tells the owner how far this subscriber has got, so that it keeps what is still needed. */
+  private tell(): void {
+    const { service, source, broker } = this.options;
+    const { epoch, sequence: applied } = this.applier.standing;
+    if (!broker.connected) return;
+    const report = { epoch, applied, parked: this.parked, at: new Date().toISOString() };
+    broker.publish(positionSubject(source, service), JSON.stringify(report));
+  }
+
+  private async look(lost: AbortSignal): Promise<number> {
+    const { parked, replay } = await this.position.report();
+    this.parked = parked;
+    this.looks += 1;
+    if (this.looks % 2 === 0) this.tell();
+    if (replay) await this.replayer.replay(lost);
+    return lookEvery;
   }
 
   /** True when the owner is ahead and nothing has arrived for too long: the consumer has lost its stream. */

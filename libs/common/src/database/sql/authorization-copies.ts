@@ -34,7 +34,7 @@ export function authorizationCopies(service: ServiceName, options: { licenses: b
     `GRANT SELECT ON events.subscription TO ${definer}`,
     `CREATE POLICY events_subscription_definer ON events.subscription TO ${definer} USING (true)`,
     ...(options.licenses ? licenseCopy(service) : []),
-    enter(options.licenses ? licenseState : `NULL::text`),
+    enterFunction({ ...options, doubts: false }),
     ...runAsDefiner(service, 'app.enter(uuid, uuid, uuid, text)'),
   ];
 }
@@ -71,9 +71,18 @@ const licenseState = `(
   ORDER BY array_position(ARRAY['active', 'expired', 'suspended', 'revoked'], known.state)
   LIMIT 1)`;
 
+/** Null, which no limit admits, while an event is parked that may say otherwise about the user or the license. */
+const unlessDoubtful = (staleness: string): string => `
+  CASE WHEN NOT EXISTS (SELECT FROM events.parked AS d
+      WHERE d.doubts IN (p_user, CASE WHEN p_module IS NOT NULL THEN tenant END)) THEN ${staleness} END`;
+
+const staleness = `
+  (SELECT extract(epoch FROM clock_timestamp() - s.watermark_at)::double precision * 1000
+     FROM events.subscription AS s WHERE s.source = 'identity')`;
+
 /** Two queries and no more: this runs before everything else, in every request. */
-const enter = (license: string): string => `
-  CREATE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text,
+export const enterFunction = (options: { licenses: boolean; doubts: boolean }): string => `
+  CREATE OR REPLACE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text,
     OUT profile_id uuid, OUT organization_id uuid, OUT role text, OUT revoked boolean, OUT staleness_ms double precision,
     OUT license text, OUT at timestamptz)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -93,8 +102,7 @@ const enter = (license: string): string => `
     at := date_trunc('milliseconds', now());
     SELECT EXISTS (SELECT FROM public.ref_session AS s WHERE s.session_id = p_session)
         OR EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL),
-      (SELECT extract(epoch FROM clock_timestamp() - s.watermark_at)::double precision * 1000
-         FROM events.subscription AS s WHERE s.source = 'identity'),
-      CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${license} END
+      ${options.doubts ? unlessDoubtful(staleness) : staleness},
+      CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${options.licenses ? licenseState : `NULL::text`} END
       INTO revoked, staleness_ms, license;
   END $$`;
