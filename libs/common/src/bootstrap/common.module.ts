@@ -5,135 +5,69 @@ import {
   Module,
   type OnApplicationShutdown,
   type OnModuleInit,
+  type Provider,
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, Reflector } from '@nestjs/core';
-import type { JWTVerifyGetKey } from 'jose';
-import type { Logger } from 'pino';
-import type pg from 'pg';
-import { licenses, profiles, revokedSessions, users } from '../auth/copies.js';
 import { AuthorizationCopiesHandler } from '../auth/authorization-copies.handler.js';
 import { AuthorizationGuard } from '../auth/authorization.guard.js';
 import { LicenseCopiesHandler } from '../auth/license-copies.handler.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
-import type { ServiceConfig } from '../config/service-config.js';
 import { type ServiceName, topology } from '../contracts/topology.js';
 import { Copies } from '../copies/copies.js';
 import { Offers } from '../copies/offers.js';
 import { OwnerQuestions } from '../copies/owner-questions.js';
 import { Reconciliation } from '../copies/reconciliation.js';
-import { Snapshots } from '../copies/snapshots.js';
-import type { ConstraintProblems } from '../database/errors.js';
-import { createPool } from '../database/pool.js';
-import { Schema, type SchemaOptions } from '../database/schema.js';
+import { Schema } from '../database/schema.js';
 import { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { Broker } from '../events/broker.js';
-import { LogReader } from '../events/log-reader.js';
-import { Relay } from '../events/relay.js';
-import { ReportedPositions } from '../events/reported-positions.js';
 import { Feed, FeedController } from '../feed/index.js';
 import { HealthController } from '../observability/health.controller.js';
 import { Metrics } from '../observability/metrics.js';
 import { MetricsController } from '../observability/metrics.controller.js';
 import { StateReader } from '../observability/state-reader.js';
-import type { DeletionKind } from '../operations/deletions.js';
 import { operationsParts } from '../operations/operations-parts.js';
 import { ServiceIdentity } from './service-identity.js';
+import { type ServiceDefinition, ServiceParts } from './service-parts.js';
 
-export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig> {
-  readonly name: ServiceName;
-  readonly config: Config;
-  /** The class under which the configuration is injected. */
-  readonly configType: Type<Config>;
-  readonly entities: SchemaOptions['entities'];
-  /** Constraint name → the problem that its violation is. */
-  readonly constraints: ConstraintProblems;
-  readonly imports: readonly (Type | DynamicModule)[];
-  /** Deletions that a job of the service finishes, with `finishDeletion`; all others end with their event's handlers. */
-  readonly longDeletions?: readonly DeletionKind[];
-  /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
-  keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
+interface ValueProvider {
+  readonly provide: abstract new (...args: never[]) => object;
+  readonly useValue: object;
 }
 
-/** The parts that every service is built from, wired once; owns their start and their end. */
-export class ServiceParts {
-  readonly pools: readonly pg.Pool[];
-  readonly broker: Broker;
-  readonly system: SystemUnitOfWork;
-  readonly unitOfWork: UnitOfWork;
-  readonly authority: OwnerAuthority | undefined;
-  readonly verifier: TokenVerifier;
-  readonly relay: Relay;
-  readonly reader: LogReader;
-  readonly positions: ReportedPositions;
-  readonly copies: Copies;
-  readonly offers: Offers;
-  readonly questions: OwnerQuestions;
-  readonly snapshots: Snapshots;
-  readonly reconciliation: Reconciliation;
-  readonly feed: Feed;
-  readonly metrics: Metrics;
-  readonly state: StateReader;
+const provide = <T extends object>(
+  type: abstract new (...args: never[]) => T,
+  value: T | undefined,
+): ValueProvider[] => (value === undefined ? [] : [{ provide: type, useValue: value }]);
 
-  constructor(
-    definition: ServiceDefinition,
-    readonly schema: Schema,
-    readonly logger: Logger,
-  ) {
-    const { name, config, constraints } = definition;
-    const onError = (err: Error): void => logger.warn({ err }, 'lost a connection to the database');
-    const { DATABASE_POOL_SIZE: max } = config;
-    const pool = createPool({ url: config.DATABASE_URL, name, max, onError });
-    const systemPool = createPool({ url: config.SYSTEM_DATABASE_URL, name: `${name} system`, max, onError });
-    this.pools = [pool, systemPool];
-    this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
-    const onEvents = (): void => this.relay.wake();
-    this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
-    this.relay = new Relay(name, this.system, this.broker, logger);
-    this.reader = new LogReader(name, this.system, this.broker, logger);
-    this.positions = new ReportedPositions(name, this.system, this.broker, logger);
-    this.offers = new Offers(name, this.system, this.broker);
-    this.questions = new OwnerQuestions(this.broker, this.system);
-    this.copies = authorizationCopiesOf(name);
-    this.snapshots = new Snapshots({ ...this, service: name, logger });
-    this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
-    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
-    this.verifier = verifierOf(definition, this.system);
-    this.metrics = new Metrics(name);
-    const pools = { app: pool, system: systemPool };
-    this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
-    const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
-    const { authority } = this;
-    this.unitOfWork = new UnitOfWork({
-      pool,
-      schema,
-      constraints,
-      onEvents,
-      maxStalenessMs,
-      ...(authority && { authority }),
-    });
-    this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
-    this.relay.tell(() => this.feed.wake());
-  }
-}
+/** What the features of a service are given. */
+const sharedParts = (definition: ServiceDefinition, parts: ServiceParts): ValueProvider[] => [
+  ...provide(ServiceIdentity, new ServiceIdentity(definition.name)),
+  ...provide(definition.configType, definition.config),
+  ...provide(Schema, parts.schema),
+  ...provide(UnitOfWork, parts.unitOfWork),
+  ...provide(SystemUnitOfWork, parts.system),
+  ...provide(Broker, parts.broker),
+  ...provide(Copies, parts.copies),
+  ...provide(Offers, parts.offers),
+  ...provide(OwnerQuestions, parts.questions),
+  ...provide(Reconciliation, parts.reconciliation),
+  ...provide(OwnerAuthority, parts.authority),
+  ...provide(TokenVerifier, parts.verifier),
+  ...provide(Metrics, parts.metrics),
+];
 
-/** What every service keeps copies of, that its requests can be authorized. */
-function authorizationCopiesOf(name: ServiceName): Copies {
-  const copies = new Copies();
-  const { reads } = topology[name];
-  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
-  if (reads.includes('licensing')) copies.add(licenses);
-  return copies;
-}
+const authorizationHandlers = (name: ServiceName): Type[] => [
+  ...(topology[name].reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
+  ...(topology[name].reads.includes('licensing') ? [LicenseCopiesHandler] : []),
+];
 
-function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): TokenVerifier {
-  const { config, keys } = definition;
-  const issuer = `${config.PUBLIC_URL}/auth/v1`;
-  if (keys) return new TokenVerifier(keys(system, config), issuer);
-  if (config.IDENTITY_URL === undefined) throw new Error('Bad settings in the environment: IDENTITY_URL is required');
-  return TokenVerifier.remote(config.IDENTITY_URL, issuer);
-}
+const guard: Provider = {
+  provide: APP_GUARD,
+  inject: [Reflector, TokenVerifier],
+  useFactory: (reflector: Reflector, verifier: TokenVerifier) => new AuthorizationGuard(reflector, verifier),
+};
 
 @Global()
 @Module({})
@@ -141,49 +75,22 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
   constructor(private readonly parts: ServiceParts) {}
 
   static forService(definition: ServiceDefinition, parts: ServiceParts): DynamicModule {
-    const { reads } = topology[definition.name];
-    const provide = <T extends object>(type: abstract new (...args: never[]) => T, value: T | undefined) =>
-      value === undefined ? [] : [{ provide: type, useValue: value }];
-    const shared = [
-      ...provide(ServiceIdentity, new ServiceIdentity(definition.name)),
-      ...provide(definition.configType, definition.config),
-      ...provide(Schema, parts.schema),
-      ...provide(UnitOfWork, parts.unitOfWork),
-      ...provide(SystemUnitOfWork, parts.system),
-      ...provide(Broker, parts.broker),
-      ...provide(Copies, parts.copies),
-      ...provide(Offers, parts.offers),
-      ...provide(OwnerQuestions, parts.questions),
-      ...provide(Reconciliation, parts.reconciliation),
-      ...provide(OwnerAuthority, parts.authority),
-      ...provide(TokenVerifier, parts.verifier),
-      ...provide(Metrics, parts.metrics),
-    ];
+    const shared = sharedParts(definition, parts);
     const operations = operationsParts(definition, parts);
+    const controllers = [HealthController, FeedController, MetricsController, ...operations.controllers];
     return {
       module: CommonModule,
       imports: [DiscoveryModule],
-      controllers: [
-        HealthController,
-        FeedController,
-        MetricsController,
-        ...operations.controllers,
-        ...(reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
-        ...(reads.includes('licensing') ? [LicenseCopiesHandler] : []),
-      ],
+      controllers: [...controllers, ...authorizationHandlers(definition.name)],
       providers: [
         ...shared,
-        { provide: ServiceParts, useValue: parts },
-        { provide: Feed, useValue: parts.feed },
-        { provide: StateReader, useValue: parts.state },
+        ...provide(ServiceParts, parts),
+        ...provide(Feed, parts.feed),
+        ...provide(StateReader, parts.state),
         ...operations.providers,
-        {
-          provide: APP_GUARD,
-          inject: [Reflector, TokenVerifier],
-          useFactory: (reflector: Reflector, verifier: TokenVerifier) => new AuthorizationGuard(reflector, verifier),
-        },
+        guard,
       ],
-      exports: shared.map(({ provide: token }) => token),
+      exports: shared.map((provider) => provider.provide),
     };
   }
 

@@ -13,7 +13,8 @@ import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
 import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
-import { CommonModule, type ServiceDefinition, ServiceParts } from './common.module.js';
+import { CommonModule } from './common.module.js';
+import { type ServiceDefinition, ServiceParts } from './service-parts.js';
 
 /** Nest replaces what a handler throws by "Internal server error"; the subscription needs to know what it was. */
 @Catch()

@@ -7,7 +7,7 @@ import { cloneDatabase, dropDatabase, type PerRole, prepareDatabase } from '#sta
 import type { NatsUser } from '#stack/nats-config';
 import { type NatsServer, startNats } from '#stack/nats-server';
 import { createMissingStreams } from '#stack/streams';
-import type { ServiceDefinition } from '../bootstrap/common.module.js';
+import type { ServiceDefinition } from '../bootstrap/service-parts.js';
 import { startService } from '../bootstrap/start-service.js';
 import type { ServiceConfig } from '../config/service-config.js';
 import { inboxPrefix, type ServiceName } from '../contracts/topology.js';

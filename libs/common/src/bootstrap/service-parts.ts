@@ -1,0 +1,120 @@
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { JWTVerifyGetKey } from 'jose';
+import type { Logger } from 'pino';
+import type pg from 'pg';
+import { licenses, profiles, revokedSessions, users } from '../auth/copies.js';
+import { OwnerAuthority } from '../auth/owner-authority.js';
+import { TokenVerifier } from '../auth/token-verifier.js';
+import type { ServiceConfig } from '../config/service-config.js';
+import { type ServiceName, topology } from '../contracts/topology.js';
+import { Copies } from '../copies/copies.js';
+import { Offers } from '../copies/offers.js';
+import { OwnerQuestions } from '../copies/owner-questions.js';
+import { Reconciliation } from '../copies/reconciliation.js';
+import { Snapshots } from '../copies/snapshots.js';
+import type { ConstraintProblems } from '../database/errors.js';
+import { createPool } from '../database/pool.js';
+import type { Schema, SchemaOptions } from '../database/schema.js';
+import { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
+import { Broker } from '../events/broker.js';
+import { LogReader } from '../events/log-reader.js';
+import { Relay } from '../events/relay.js';
+import { ReportedPositions } from '../events/reported-positions.js';
+import { Feed } from '../feed/index.js';
+import { Metrics } from '../observability/metrics.js';
+import { StateReader } from '../observability/state-reader.js';
+import type { DeletionKind } from '../operations/deletions.js';
+
+export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig> {
+  readonly name: ServiceName;
+  readonly config: Config;
+  /** The class under which the configuration is injected. */
+  readonly configType: Type<Config>;
+  readonly entities: SchemaOptions['entities'];
+  /** Constraint name → the problem that its violation is. */
+  readonly constraints: ConstraintProblems;
+  readonly imports: readonly (Type | DynamicModule)[];
+  /** Deletions that a job of the service finishes, with `finishDeletion`; all others end with their event's handlers. */
+  readonly longDeletions?: readonly DeletionKind[];
+  /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
+  keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
+}
+
+/** The parts that every service is built from, wired once; owns their start and their end. */
+export class ServiceParts {
+  readonly pools: readonly pg.Pool[];
+  readonly broker: Broker;
+  readonly system: SystemUnitOfWork;
+  readonly unitOfWork: UnitOfWork;
+  readonly authority: OwnerAuthority | undefined;
+  readonly verifier: TokenVerifier;
+  readonly relay: Relay;
+  readonly reader: LogReader;
+  readonly positions: ReportedPositions;
+  readonly copies: Copies;
+  readonly offers: Offers;
+  readonly questions: OwnerQuestions;
+  readonly snapshots: Snapshots;
+  readonly reconciliation: Reconciliation;
+  readonly feed: Feed;
+  readonly metrics: Metrics;
+  readonly state: StateReader;
+
+  constructor(
+    definition: ServiceDefinition,
+    readonly schema: Schema,
+    readonly logger: Logger,
+  ) {
+    const { name, config, constraints } = definition;
+    const onError = (err: Error): void => logger.warn({ err }, 'lost a connection to the database');
+    const { DATABASE_POOL_SIZE: max } = config;
+    const pool = createPool({ url: config.DATABASE_URL, name, max, onError });
+    const systemPool = createPool({ url: config.SYSTEM_DATABASE_URL, name: `${name} system`, max, onError });
+    this.pools = [pool, systemPool];
+    this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
+    const onEvents = (): void => this.relay.wake();
+    this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
+    this.relay = new Relay(name, this.system, this.broker, logger);
+    this.reader = new LogReader(name, this.system, this.broker, logger);
+    this.positions = new ReportedPositions(name, this.system, this.broker, logger);
+    this.offers = new Offers(name, this.system, this.broker);
+    this.questions = new OwnerQuestions(this.broker, this.system);
+    this.copies = authorizationCopiesOf(name);
+    this.snapshots = new Snapshots({ ...this, service: name, logger });
+    this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
+    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
+    this.verifier = verifierOf(definition, this.system);
+    this.metrics = new Metrics(name);
+    const pools = { app: pool, system: systemPool };
+    this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
+    const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
+    const { authority } = this;
+    this.unitOfWork = new UnitOfWork({
+      pool,
+      schema,
+      constraints,
+      onEvents,
+      maxStalenessMs,
+      ...(authority && { authority }),
+    });
+    this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
+    this.relay.tell(() => this.feed.wake());
+  }
+}
+
+/** What every service keeps copies of, that its requests can be authorized. */
+function authorizationCopiesOf(name: ServiceName): Copies {
+  const copies = new Copies();
+  const { reads } = topology[name];
+  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
+  if (reads.includes('licensing')) copies.add(licenses);
+  return copies;
+}
+
+function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): TokenVerifier {
+  const { config, keys } = definition;
+  const issuer = `${config.PUBLIC_URL}/auth/v1`;
+  if (keys) return new TokenVerifier(keys(system, config), issuer);
+  if (config.IDENTITY_URL === undefined) throw new Error('Bad settings in the environment: IDENTITY_URL is required');
+  return TokenVerifier.remote(config.IDENTITY_URL, issuer);
+}
