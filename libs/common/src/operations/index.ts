@@ -1,4 +1,11 @@
-export { beginDeletion, type Deletion, deletionColumns, type DeletionKind, finishDeletion, readDeletions } from './deletions.js';
+export {
+  beginDeletion,
+  type Deletion,
+  deletionColumns,
+  type DeletionKind,
+  finishDeletion,
+  readDeletions,
+} from './deletions.js';
 export { overallState, stateAt } from './deletions-admin.js';
 export { type ParkedRow, readParked } from './parked-page.js';
 export { requestRebuild } from './rebuild.js';
