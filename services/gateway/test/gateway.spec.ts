@@ -36,25 +36,36 @@ describe('a path', () => {
     ["/v1/customers/%C3%A9~!$&'()*+,;=:@...?q=/../%2F&x=%&y[]=1", 'crm'],
     ['/v1/conversations/1/messages', 'conversations'],
     ['/v1/functions', 'conversations'],
+    ['/v1/admin/deletions?state=overdue', 'identity'],
+    ['/v1/admin/events/identity', 'identity'],
+    ['/v1/admin/events/crm/parked/7/replay', 'crm'],
   ])('%s belongs to %s, and reaches it unchanged', async (path, name) => {
     gateway.services[name].answer = (_request, response) => response.end('answered');
     expect(await send(gateway.url, path)).toMatchObject({ status: 200, text: 'answered' });
     expect(gateway.services[name].last.url).toBe(path);
   });
 
-  it.each(['/v1/customersx', '/v1', '/v1/nope', '/V1/customers', '/v1%2Fcustomers', '/auth/v1x', '/v1/%63ustomers'])(
-    '%s belongs to nobody: 404 with the trace of the request',
-    async (path) => {
-      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-      const { status, headers, text } = await send(gateway.url, path, { headers: { traceparent } });
-      expect([status, headers['content-type']]).toEqual([
-        path.startsWith('/%2F') ? 400 : 404,
-        'application/problem+json; charset=utf-8',
-      ]);
-      expect(JSON.parse(text).traceId).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
-      nobodyWasAsked();
-    },
-  );
+  it.each([
+    '/v1/customersx',
+    '/v1',
+    '/metrics',
+    '/v1/admin/events',
+    '/v1/admin/events/gateway',
+    '/v1/nope',
+    '/V1/customers',
+    '/v1%2Fcustomers',
+    '/auth/v1x',
+    '/v1/%63ustomers',
+  ])('%s belongs to nobody: 404 with the trace of the request', async (path) => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const { status, headers, text } = await send(gateway.url, path, { headers: { traceparent } });
+    expect([status, headers['content-type']]).toEqual([
+      path.startsWith('/%2F') ? 400 : 404,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(JSON.parse(text).traceId).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+    nobodyWasAsked();
+  });
 
   it.each([
     '/v1/customers/../me',

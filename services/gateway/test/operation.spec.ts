@@ -19,9 +19,9 @@ beforeAll(async () => {
 beforeEach(() => gateway.reset());
 afterAll(() => gateway.stop());
 
-const isReady = (upstream: Upstream, status = 'ok', reasons: string[] = [], code = 200): void => {
+const isReady = (upstream: Upstream, status = 'ok', reasons: string[] = [], code = 200, connected = false): void => {
   upstream.answer = (_request, response) =>
-    response.writeHead(code).end(JSON.stringify({ status, service: upstream.name, reasons }));
+    response.writeHead(code).end(JSON.stringify({ status, service: upstream.name, reasons, connected }));
 };
 
 async function readiness(url: string) {
@@ -30,6 +30,19 @@ async function readiness(url: string) {
 }
 
 describe('readiness', () => {
+  it('does not wait for what keeps no request away, such as a parked event', async () => {
+    for (const service of Object.values(gateway.services)) isReady(service);
+    isReady(gateway.services.crm, 'degraded', ['1 events of identity are parked'], 200, true);
+    expect(await readiness(await gateway.another())).toMatchObject({
+      status: 200,
+      body: {
+        status: 'degraded',
+        reasons: ['crm is degraded'],
+        services: { crm: { status: 'degraded', reasons: ['1 events of identity are parked'] } },
+      },
+    });
+  });
+
   it('waits until every service has been ready once, and is lost while one is not', async () => {
     const { identity, licensing, crm, conversations } = gateway.services;
     for (const service of [identity, licensing, conversations]) isReady(service);

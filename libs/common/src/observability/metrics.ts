@@ -47,6 +47,8 @@ export class Metrics {
         ...options,
         collect: () => {
           gauge.reset();
+          // Without labels a reset leaves a 0, which is not the same as not known.
+          if (labelNames.length === 0) gauge.remove();
           tell((labels, value) => gauge.set(labels, value));
         },
       });

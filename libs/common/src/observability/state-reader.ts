@@ -5,7 +5,7 @@ import type { Metrics } from './metrics.js';
 import { observeState } from './state-metrics.js';
 
 /** Milliseconds that the database has to answer; whoever asks for readiness or metrics waits 2 s. */
-const answerWithin = 1_500;
+const answerWithin = 1_200;
 
 const oldestText = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8 AS seconds
   FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()`;

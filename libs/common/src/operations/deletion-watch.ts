@@ -58,7 +58,6 @@ export class DeletionWatch implements OnApplicationBootstrap, OnApplicationShutd
 
   private async round(): Promise<number> {
     const isOwner = this.service === 'identity';
-    const open = isOwner ? await this.finishOwn() : 0;
     const late = await this.system.read<Deletion & Record<string, unknown>>({
       text: escalateText,
       values: [this.deadlineSeconds],
@@ -67,6 +66,7 @@ export class DeletionWatch implements OnApplicationBootstrap, OnApplicationShutd
       this.logger.error({ kind, id, requestedAt, where: isOwner ? 'everywhere' : 'here' }, 'a deletion is overdue');
     }
     await this.system.read({ text: forgetText });
+    const open = isOwner ? await this.finishOwn() : 0;
     return open > 0 ? openWait : idleWait;
   }
 
