@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, jetstream, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
+import pg from 'pg';
+import { loadConfig, ServiceConfig } from '#common/config/index';
+import type { LogPage } from '#common/events/log-reader';
 import {
+  type Define,
   eventually,
   IdentityPeer,
   LicensingPeer,
@@ -28,6 +33,16 @@ beforeAll(async () => {
 });
 
 afterAll(() => stack.stop());
+
+/** A service that does nothing but what every service does. */
+const defineNothing: Define = (environment) => ({
+  name: 'licensing',
+  config: loadConfig(ServiceConfig, environment),
+  configType: ServiceConfig,
+  entities: [],
+  constraints: {},
+  imports: [],
+});
 
 const write = (body: string, replica = 0) => replicas[replica]!.http.as(member.token).post('/v1/notes', { body });
 
@@ -96,8 +111,30 @@ const logged = () =>
 
 const withoutReplay = ({ id, epoch, sequence }: Carried) => ({ id, epoch, sequence });
 
+/** What a stranger's durable consumer has heard, by `ce-id`; it is made anew when it was lost with its stream. */
+const heard = new Map<string, { replayed: boolean }>();
+
+async function listen(): Promise<void> {
+  const { consumers } = await manager();
+  await consumers.add('CRM', { durable_name: 'outside', ack_policy: AckPolicy.Explicit });
+  const consumer = await jetstream(stack.administrator).consumers.get('CRM', 'outside');
+  for await (const message of await consumer.fetch({ max_messages: 1_000, expires: 1_000 })) {
+    heard.set(message.headers!.get('ce-id'), { replayed: message.headers!.get('Clarity-Replay') === 'true' });
+    message.ack();
+  }
+}
+
+async function expectHeard(): Promise<void> {
+  await listen();
+  const missed = (await logged()).filter(({ id }) => !heard.has(id));
+  expect(missed).toEqual([]);
+}
+
 describe('a stream that lost events', () => {
-  beforeEach(() => settled());
+  beforeEach(async () => {
+    await settled();
+    await listen();
+  });
 
   it('is published again, in order and marked, when it was deleted and made anew; what is new follows unmarked', async () => {
     const before = await settled();
@@ -114,6 +151,8 @@ describe('a stream that lost events', () => {
         .at(-1),
     ).toBe(before.last);
     expect(messages.filter(({ replay }) => replay)).toHaveLength(before.last);
+    await expectHeard();
+    expect([...heard.values()].filter(({ replayed }) => replayed)).toHaveLength(before.last);
   });
 
   it('is published again from where an older copy of the store ends, each event once', async () => {
@@ -134,6 +173,7 @@ describe('a stream that lost events', () => {
     expect(again.map(({ sequence }) => sequence)).toEqual(
       Array.from({ length: late.last - early.last }, (_, n) => early.last + 1 + n),
     );
+    await expectHeard();
   });
 
   it('is published again when the whole store is gone', async () => {
@@ -144,5 +184,244 @@ describe('a stream that lost events', () => {
     await stack.createStreams();
     await settled();
     expect((await carried()).map(withoutReplay)).toEqual(await logged());
+    await expectHeard();
+  });
+
+  it('goes on behind what a stranger puts into it, and takes no foreign message for its own', async () => {
+    const { epoch } = await settled();
+    const forged = headers();
+    for (const [name, value] of Object.entries({ source: '/clarity/identity', type: 'customer.created', epoch: '9' }))
+      forged.set(`ce-${name}`, value);
+    for (const [name, value] of Object.entries({
+      id: randomUUID(),
+      subject: 'x',
+      sequence: '9',
+      aggregateversion: '1',
+    }))
+      forged.set(`ce-${name}`, value);
+    stack.administrator.publish('customer.created', '{}', { headers: forged });
+    await stack.administrator.flush();
+    await writeMany(4);
+    expect((await settled()).epoch).toBe(epoch);
+    const ids = (await carried()).map(({ id }) => id).filter((id) => id !== forged.get('ce-id'));
+    expect(new Set(ids)).toEqual(new Set((await logged()).map(({ id }) => id)));
+    await expectHeard();
+  });
+});
+
+describe('a database restored to an earlier copy', () => {
+  /** Writes without a pause until stopped, whatever is answered. */
+  function keepWriting(): () => Promise<void> {
+    const stopping = new AbortController();
+    const writing = [0, 1].map(async (replica) => {
+      while (!stopping.signal.aborted) await write(`restless ${randomUUID()}`, replica);
+    });
+    return async () => {
+      stopping.abort();
+      await Promise.all(writing);
+    };
+  }
+
+  /** The log as it should be after a restore: what was, then the new epoch, no sequence twice and none left out. */
+  async function expectNewEpoch(early: Head, late: Head): Promise<void> {
+    const now = await settled();
+    expect(now).toMatchObject({ epoch: late.epoch + 1, since: early.last });
+    const log = await logged();
+    expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, n) => n + 1));
+    expect(log.slice(early.last).map(({ epoch }) => epoch)).toEqual(log.slice(early.last).map(() => now.epoch));
+    expect(log.length).toBeGreaterThan(early.last);
+    const published = (await carried()).filter(({ epoch }) => epoch === now.epoch);
+    expect(published.map(withoutReplay)).toEqual(log.slice(early.last));
+    await expectHeard();
+  }
+
+  const writeAgain = () => eventually(async () => expect((await write(randomUUID())).status).toBe(201));
+
+  /** Copies database and store, and goes on living. */
+  async function lifeAfterCopy(): Promise<{ early: Head; late: Head; copy: string; store: string }> {
+    const early = await settled();
+    const copy = await stack.copyDatabase('crm');
+    await stack.stopNats();
+    const store = await stack.copyNatsStore();
+    await stack.startNats();
+    await writeAgain();
+    await writeMany(20);
+    const late = await settled();
+    await listen();
+    return { early, late, copy, store };
+  }
+
+  it('begins one new epoch before anything is numbered, with NATS connected all the time', async () => {
+    const { early, late, copy } = await lifeAfterCopy();
+    const [lost] = await stack.sql<{ id: string }>('crm', `SELECT event_id AS id FROM events.log WHERE sequence = $1`, [
+      late.last,
+    ]);
+    const stop = keepWriting();
+    await stack.restoreDatabase('crm', copy);
+    await writeAgain();
+    await stop();
+    // The copy may have held this event in its outbox: JetStream knows its id, and it still has to be numbered and sent.
+    await stack.sql(
+      'crm',
+      `INSERT INTO events.outbox (event_id, type, aggregate_id, aggregate_version, occurred_at, data)
+       VALUES ($1, 'customer.created', gen_random_uuid(), 1, now(), '{}')`,
+      [lost!.id],
+    );
+    await expectNewEpoch(early, late);
+    expect((await logged()).some(({ id }) => id === lost!.id)).toBe(true);
+  }, 90_000);
+
+  it('numbers nothing while NATS cannot be asked, and begins one new epoch when it can', async () => {
+    const { early, late, copy } = await lifeAfterCopy();
+    await stack.stopNats();
+    await stack.restoreDatabase('crm', copy);
+    await writeAgain();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await logged()).toHaveLength(early.last);
+    expect(await stack.sql('crm', 'SELECT FROM events.outbox')).not.toHaveLength(0);
+    await stack.startNats();
+    await expectNewEpoch(early, late);
+  }, 90_000);
+
+  it.each(['brought back to the same moment', 'lost'])(
+    'begins a new epoch when the stream is %s too',
+    async (what) => {
+      const { early, late, copy, store } = await lifeAfterCopy();
+      await stack.stopNats();
+      await stack.replaceNatsStore(what === 'lost' ? undefined : store);
+      await stack.restoreDatabase('crm', copy);
+      await stack.startNats();
+      await stack.createStreams();
+      await writeAgain();
+      await expectNewEpoch(early, late);
+      if (what === 'lost') expect((await carried()).map(withoutReplay)).toEqual(await logged());
+    },
+    90_000,
+  );
+
+  it('stays in its epoch when only PostgreSQL’s sessions and NATS were away', async () => {
+    const { epoch } = await settled();
+    await stack.stopNats();
+    await stack.copyDatabase('crm');
+    await stack.startNats();
+    await writeAgain();
+    expect((await settled()).epoch).toBe(epoch);
+  });
+});
+
+describe('positions that subscribers report', () => {
+  // Of its own: the other one has a stand-in for licensing, which would answer too.
+  let other: TestStack;
+  beforeAll(async () => {
+    other = await TestStack.start();
+  });
+  afterAll(() => other.stop());
+
+  const report = (epoch: number, applied: number) =>
+    JSON.stringify({ epoch, applied, parked: 2, at: new Date().toISOString() });
+  const state = async () =>
+    (
+      await other.sql(
+        'licensing',
+        `SELECT h.epoch, h.epoch_since::int AS since, s.name, s.epoch AS reported, s.applied_sequence::int AS applied, s.parked::int AS parked
+         FROM events.head AS h LEFT JOIN events.subscriber AS s ON true`,
+      )
+    )[0];
+
+  it('are kept; one ahead of the log proves the database to be an earlier copy; answers say how far the log reaches back', async () => {
+    await other.service('licensing', defineNothing, { IDENTITY_URL: 'http://127.0.0.1:9' });
+    const crm = await other.connect('crm');
+    await eventually(async () => {
+      crm.publish('licensing.events.position.crm', report(1, 0));
+      expect(await state()).toEqual({ epoch: 1, since: 0, name: 'crm', reported: 1, applied: 0, parked: 2 });
+    });
+    for (const nonsense of ['', '{}', report(2 ** 31, 1), report(1, -1), report(1, 0.5)])
+      crm.publish('licensing.events.position.crm', nonsense);
+    await crm.flush();
+    crm.publish('licensing.events.position.crm', report(1, 17));
+    await eventually(async () => expect(await state()).toMatchObject({ epoch: 2, since: 0, applied: 17 }));
+
+    const ask = async () =>
+      (await crm.request('licensing.events.read', '{"after":0}')).json<{ value: LogPage }>().value;
+    await other.sql(
+      'licensing',
+      `INSERT INTO events.outbox (event_id, type, aggregate_id, aggregate_version, occurred_at, data)
+       SELECT gen_random_uuid(), 'license.issued', gen_random_uuid(), 1, now(), '{}' FROM generate_series(1, 3)`,
+    );
+    await eventually(async () =>
+      expect(await ask()).toMatchObject({ watermark: { epoch: 2, sequence: 3, since: 0 }, oldest: 1 }),
+    );
+    await other.sql('licensing', 'DELETE FROM events.log WHERE sequence = 1');
+    expect(await ask()).toMatchObject({ oldest: 2, events: [{ sequence: 2, epoch: 2 }, { sequence: 3 }] });
+    await other.sql('licensing', 'DELETE FROM events.log');
+    expect(await ask()).toMatchObject({ oldest: 4, events: [] });
+  });
+});
+
+describe('the log’s partitions', () => {
+  const day = (days: number) => `now() + interval '${days} days'`;
+  const log = (sequence: number, days: number) =>
+    stack.sql(
+      'conversations',
+      `INSERT INTO events.log (sequence, epoch, event_id, type, aggregate_id, aggregate_version, occurred_at, data, logged_at)
+       VALUES ($1, 1, gen_random_uuid(), 'conversation.created', gen_random_uuid(), 1, now(), '{}', ${day(days)})`,
+      [sequence],
+    );
+  const call = async (text: string) =>
+    (await stack.sqlAs('conversations', 'system', `SELECT ${text} AS done`))[0]!['done'];
+  const make = () => call('events.make_log_partitions(2)');
+  const drop = () => call('events.drop_log_partition(35)');
+  const kept = async () =>
+    (await stack.sql('conversations', 'SELECT sequence::int FROM events.log ORDER BY 1')).map(
+      ({ sequence }) => sequence,
+    );
+  const inDefault = () => stack.sql('conversations', 'SELECT FROM events.log_default');
+
+  it('are made ahead, and take over what the default partition had to catch', async () => {
+    expect(await make()).toBe(true);
+    await log(1, 0);
+    await log(2, 2);
+    expect(await inDefault()).toHaveLength(0);
+    for (const [sequence, days] of [
+      [3, 10],
+      [4, 10],
+      [5, -50],
+    ] as const)
+      await log(sequence, days);
+    expect(await inDefault()).toHaveLength(3);
+    expect(await make()).toBe(true);
+    expect(await inDefault()).toHaveLength(0);
+    expect(await kept()).toEqual([1, 2, 3, 4, 5]);
+    await stack.sql('conversations', 'DELETE FROM events.log');
+    while (await drop()) continue;
+  });
+
+  it('are dropped after 35 days, the oldest first, but never what is unpublished or a live subscriber needs', async () => {
+    await log(1, -40);
+    await log(2, -38);
+    await log(3, -35);
+    await make();
+    expect(await drop()).toBe(false);
+    await stack.sql('conversations', 'UPDATE events.head SET next_sequence = 4, published_sequence = 3');
+    await stack.sql('conversations', `INSERT INTO events.subscriber VALUES ('crm', 1, 1, 0)`);
+    expect([await drop(), await drop()]).toEqual([true, false]);
+    expect(await kept()).toEqual([2, 3]);
+    await stack.sql('conversations', `UPDATE events.subscriber SET heard_at = ${day(-8)}`);
+    expect([await drop(), await drop()]).toEqual([true, false]);
+    expect(await kept()).toEqual([3]);
+  });
+
+  it('give up for now when somebody reads the log, instead of holding the others up', async () => {
+    await log(2, -39);
+    await make();
+    const reader = new pg.Client({ connectionString: (await stack.database('conversations')).system });
+    await reader.connect();
+    await reader.query('BEGIN');
+    await reader.query('SELECT FROM events.log');
+    const began = performance.now();
+    expect(await drop()).toBe(false);
+    expect(performance.now() - began).toBeLessThan(2_000);
+    await reader.end();
+    await eventually(async () => expect(await drop()).toBe(true));
   });
 });
