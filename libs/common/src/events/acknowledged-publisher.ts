@@ -14,8 +14,10 @@ export interface OutgoingMessage {
 export interface Outcome {
   /** Messages from the first on that the stream holds. */
   readonly acknowledged: number;
-  /** Stream sequence of the last of them; 0 without any. */
+  /** Stream sequence of the last message that the stream holds; 0 without any. */
   readonly lastSequence: number;
+  /** True when the stream took a message after one that it refused: a stranger's stands in its place. */
+  readonly isHoled: boolean;
   /** Why the next one was refused: the stream is gone, or does not end where it was expected to. */
   readonly refused?: string;
 }
@@ -119,8 +121,14 @@ export class AcknowledgedPublisher {
 function outcomeOf({ sequences, refused }: Batch): Outcome {
   const gap = sequences.findIndex((sequence) => Number.isNaN(sequence));
   const acknowledged = gap < 0 ? sequences.length : gap;
-  const lastSequence = sequences.subarray(0, acknowledged).reduce((last, sequence) => Math.max(last, sequence), 0);
-  return { acknowledged, lastSequence, ...(refused !== undefined && { refused }) };
+  const taken = sequences.filter((sequence) => !Number.isNaN(sequence));
+  const lastSequence = taken.reduce((last, sequence) => Math.max(last, sequence), 0);
+  return {
+    acknowledged,
+    lastSequence,
+    isHoled: taken.length > acknowledged,
+    ...(refused !== undefined && { refused }),
+  };
 }
 
 function parse(message: Msg): Acknowledgement {

@@ -67,6 +67,8 @@ export class Relay {
   private restUntil = -Infinity;
   private checkAt = -Infinity;
   private streamIsThere = false;
+  /** False while the end of the stream says nothing about what is before it. */
+  private trustsEnd = true;
   /** The newest place in the log that this relay knows of: a database that has less is an earlier copy. */
   private seen = { epoch: 0, sequence: 0 };
   private onLogged: () => void = () => undefined;
@@ -144,7 +146,7 @@ export class Relay {
       text: `SELECT checked, epoch, published_sequence::float8 AS published, last_sequence::float8 AS last,
           moved::float8 AS moved, replay_until::float8 AS "replayUntil", stream_created AS "streamCreated",
           stream_sequence::float8 AS "streamSequence" FROM events.sequence_outbox($1, $2, $3, $4)`,
-      values: [limit, this.canPublish && limit > 0 ? this.id : null, this.seen.epoch, this.seen.sequence],
+      values: [limit, this.broker.connected ? this.id : null, this.seen.epoch, this.seen.sequence],
     });
     if (head && head.moved > 0) this.onLogged();
     if (head?.checked) this.seen = { epoch: head.epoch, sequence: head.last };
@@ -164,12 +166,13 @@ export class Relay {
     if (isSame && head.checked) return;
     const event = isSame ? null : await this.stream.lastEvent(end);
     const before = [head.streamCreated, head.streamSequence, head.published];
-    const found = [end.created, end.lastSequence, event?.epoch, event?.sequence, event?.id];
+    const found = [end.created, end.lastSequence, event?.epoch, event?.sequence, this.trustsEnd ? event?.id : null];
     const [judged] = await this.system.read<{ finding: string; epoch: number; published: number; last: number }>({
       text: `SELECT finding, epoch, published_sequence::float8 AS published, last_logged::float8 AS last
         FROM events.check_stream($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
       values: [...before, ...found, this.seen.epoch, this.seen.sequence],
     });
+    this.trustsEnd = true;
     const { finding, epoch, published, last } = judged!;
     if (finding === 'moved') this.checkAt = -Infinity;
     else this.seen = { epoch, sequence: last };
@@ -222,11 +225,12 @@ export class Relay {
    * next round looks at the stream.
    */
   private async land({ from, sequences, outcome }: Flight, isLast: boolean): Promise<boolean> {
-    const { acknowledged, lastSequence, refused } = await outcome.catch((error: unknown) => {
+    const { acknowledged, lastSequence, isHoled, refused } = await outcome.catch((error: unknown) => {
       this.checkAt = -Infinity;
       throw error;
     });
     if (refused !== undefined) this.logger.info({ refused }, 'the stream is not where it was left');
+    if (isHoled) this.trustsEnd = false;
     const published = sequences[acknowledged - 1] ?? from.published;
     const streamSequence = Math.max(from.streamSequence, lastSequence);
     const isDone = isLast || refused !== undefined;

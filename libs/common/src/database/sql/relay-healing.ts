@@ -26,8 +26,8 @@ const incarnation = `
  * two that publish the same would be harmless to JetStream, but core subscribers would hear it twice. Returns no row while
  * another replica holds the lock or publishes. A relay that cannot publish passes null and only logs.
  *
- * Nothing is moved before somebody has checked this incarnation of the database against the stream, nor when the relay has
- * already seen more than there is: a number given twice is worse than a wait.
+ * Nothing is moved before somebody has checked this incarnation of the database against the stream, nor when the relay or a
+ * subscriber has already seen more than there is: a number given twice is worse than a wait.
  */
 const sequenceOutbox = `
   CREATE FUNCTION events.sequence_outbox(batch integer, relay uuid, seen_epoch integer, seen_sequence bigint)
@@ -42,7 +42,9 @@ const sequenceOutbox = `
     SELECT * INTO head FROM events.head AS h FOR UPDATE SKIP LOCKED;
     IF NOT FOUND OR (head.publisher <> relay AND head.publisher_until > clock_timestamp()) THEN RETURN; END IF;
     is_checked := head.incarnation IS NOT DISTINCT FROM events.incarnation()
-      AND (head.epoch, head.next_sequence - 1) >= (seen_epoch, seen_sequence);
+      AND (head.epoch, head.next_sequence - 1) >= (seen_epoch, seen_sequence)
+      AND NOT EXISTS (SELECT FROM events.subscriber AS s
+        WHERE (s.epoch, s.applied_sequence) > (head.epoch, head.next_sequence - 1));
     IF is_checked THEN
       WITH taken AS (
         DELETE FROM events.outbox AS o
