@@ -245,12 +245,14 @@ describe('a process of its own', () => {
     child.kill('SIGKILL');
     await replica.stop();
     const [before, deadly, after] = [await emit('before'), await emit('end the process'), await emit('after')];
-    for (let deaths = 0; deaths < 3; deaths += 1) {
+    // The first death, which might have been of any event in a batch, was another's.
+    await stack.sql('crm', `UPDATE events.subscription SET leader = gen_random_uuid()`);
+    for (let deaths = 0; deaths < 2; deaths += 1) {
       await start();
       expect((await once(child, 'exit'))[1]).toBe('SIGKILL');
     }
     await start();
-    await settled();
+    await settled(60_000);
     expect(await effectsOf([before, deadly, after])).toEqual(['before', 'after']);
     expect(await parked.list()).toMatchObject([{ sequence: deadly.sequence, attempts: 2 }]);
   }, 120_000);

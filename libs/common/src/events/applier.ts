@@ -176,8 +176,8 @@ export class Applier<Transaction = Tx> {
       this.position.advance(tx, event, stream);
       return { standing: { epoch: event.epoch, sequence: event.sequence }, rest, renewed };
     });
-    const { source, sequence, type, aggregateId } = event;
-    this.options.logger.error({ source, sequence, type, aggregateId, reason: error }, 'parked an event');
+    const { sequence, type, aggregateId } = event;
+    this.options.logger.error({ sequence, type, aggregateId, reason: error }, 'parked an event');
     this.reach(parked.standing);
     return parked;
   }
