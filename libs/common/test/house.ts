@@ -14,7 +14,7 @@ import {
   tenantSettings,
   UnitOfWork,
 } from '#common/database/index';
-import type { EventContext } from '#common/events/index';
+import { EventBatch, type EventBatchContext, type EventContext } from '#common/events/index';
 import { Context, type ListRow, notFound, pageJson, PageQuery, pageStatement, Problem } from '#common/http/index';
 import type { Define } from '#common/testing/index';
 
@@ -111,6 +111,17 @@ class NotesController {
   }
 }
 
+/** Names of events that the handler no longer refuses. */
+export const mended = new Set<string>();
+
+/** Set where a replica runs in a process of its own, which an event may end or freeze. */
+export const ownProcess = 'HOUSE_OWN_PROCESS';
+
+const signals: Readonly<Record<string, NodeJS.Signals>> = {
+  'end the process': 'SIGKILL',
+  'freeze the process': 'SIGSTOP',
+};
+
 /** Writes one row, and emits one event, for each time it runs: a second run of the same event shows. */
 @Controller()
 class OnOrganizationUpdatedRecord {
@@ -122,11 +133,25 @@ class OnOrganizationUpdatedRecord {
       version: event.aggregateVersion,
       data: { noteId: event.id, body: name },
     });
-    if (name === 'refuse me') throw new Error('the handler refuses');
+    if (name.startsWith('refuse') && !mended.has(name)) throw new Error(`the handler refuses '${name}'`);
+    if (signals[name] && process.env[ownProcess]) process.kill(process.pid, signals[name]);
   }
 }
 
-@Module({ controllers: [NotesController, OnOrganizationUpdatedRecord] })
+/** Writes the rows of a batch in one statement; how many came at once is their name. */
+@Controller()
+class OnPreferenceChangedRecord {
+  @EventBatch('preference.changed')
+  handle(@Payload() data: { readonly bad?: boolean }[], @Ctx() { events, tx }: EventBatchContext): void {
+    tx.execute(
+      `INSERT INTO effect (event_id, sequence, name) SELECT id, sequence, $3 FROM unnest($1::uuid[], $2::bigint[]) AS e (id, sequence)`,
+      [events.map(({ id }) => id), events.map(({ sequence }) => sequence), `${events.length} at once`],
+    );
+    if (data.some(({ bad }) => bad)) tx.execute('SELECT 1 / $1::int', [0]);
+  }
+}
+
+@Module({ controllers: [NotesController, OnOrganizationUpdatedRecord, OnPreferenceChangedRecord] })
 class NotesModule {}
 
 export const defineNotes: Define = (environment) => ({

@@ -118,7 +118,7 @@ export class Applier<Transaction = Tx> {
   private async tryAgain(arrival: Arrival, failure: unknown): Promise<Outcome> {
     let latest = failure;
     for (let failures = 1; failures < failuresToPark; failures += 1) {
-      await delay((this.options.pauseMs ?? 50) * failures);
+      await this.pause(failures);
       try {
         return await this.transact([arrival]);
       } catch (error) {
@@ -127,6 +127,11 @@ export class Applier<Transaction = Tx> {
       }
     }
     return this.park(arrival, describeFailure(latest), failuresToPark);
+  }
+
+  private async pause(failures: number): Promise<void> {
+    const { pauseMs = 50 } = this.options;
+    if (pauseMs > 0) await delay(pauseMs * failures);
   }
 
   private async transact(part: readonly Arrival[]): Promise<Outcome> {
@@ -171,8 +176,8 @@ export class Applier<Transaction = Tx> {
       this.position.advance(tx, event, stream);
       return { standing: { epoch: event.epoch, sequence: event.sequence }, rest, renewed };
     });
-    const { source, sequence, type, aggregateId } = event;
-    this.options.logger.error({ source, sequence, type, aggregateId, reason: error }, 'parked an event');
+    const { sequence, type, aggregateId } = event;
+    this.options.logger.error({ sequence, type, aggregateId, reason: error }, 'parked an event');
     this.reach(parked.standing);
     return parked;
   }
@@ -182,9 +187,9 @@ export class Applier<Transaction = Tx> {
     const due = epoch === this.standing.epoch && sequence === this.standing.sequence + 1;
     // This process is alive: whatever became of its last attempt, the event did not end it.
     if (!due || this.marked === sequence) return true;
-    const marks = await this.position.mark(epoch, sequence);
+    if ((await this.position.mark(epoch, sequence)) > killsToPark) return false;
     this.marked = sequence;
-    return marks <= killsToPark;
+    return true;
   }
 }
 
