@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { Reconciliation } from '#common/copies/index';
 import { eventually } from '#common/testing/index';
 import { defineConversations } from '../src/conversations.definition.js';
 import { eventsOf, type House, startHouse } from './house.js';
@@ -201,4 +202,16 @@ describe('an erasure', () => {
     await Promise.all([finished(slow), finished(quick)]);
     expect(await left(slow)).toBe(0);
   });
+});
+
+describe('the reconciliation', () => {
+  it('erases what is found of a user whose deletion has long been worked off', async () => {
+    const { userId } = await house.member();
+    await house.identity.deleteUser(userId);
+    await finished(userId);
+    await fill(userId, 2, 2, 1);
+    expect(await house.service.get(Reconciliation).reconcile('identity')).toEqual({ drift: 0, postponed: 0 });
+    await eventually(async () => expect(await left(userId)).toBe(0), 20_000);
+    await finished(userId);
+  }, 40_000);
 });

@@ -27,16 +27,20 @@ export class CrmStack {
     readonly stack: TestStack,
     readonly identity: IdentityPeer,
     readonly licensing: LicensingPeer,
-    readonly http: HttpClient,
+    readonly service: TestService,
   ) {}
 
   static async start(): Promise<CrmStack> {
     const stack = await TestStack.start();
     const identity = await IdentityPeer.start(stack);
     const licensing = await LicensingPeer.start(stack);
-    const { http } = await stack.service('crm', defineCrm, { IDENTITY_URL: identity.url });
-    await eventually(async () => expect((await http.get('/health/ready')).body.status).toBe('ok'));
-    return new CrmStack(stack, identity, licensing, http);
+    const service = await stack.service('crm', defineCrm, { IDENTITY_URL: identity.url });
+    await eventually(async () => expect((await service.http.get('/health/ready')).body.status).toBe('ok'));
+    return new CrmStack(stack, identity, licensing, service);
+  }
+
+  get http(): HttpClient {
+    return this.service.http;
   }
 
   stop(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { Reconciliation } from '#common/copies/index';
 import { eventually } from '#common/testing/index';
 import { ada, type CrmMember, CrmStack } from './crm-stack.js';
 
@@ -432,4 +433,38 @@ describe('after events of identity', () => {
     ]);
     await eventually(async () => expect(await crm.count('organization_removals')).toBe(0));
   });
+});
+
+describe('deletions that a snapshot tells of, not events', () => {
+  it('remove the links all the same; a link to what was never heard of stays, and is reported', async () => {
+    const doomed = await crm.member('owner');
+    const keeper = await crm.member('owner');
+    const leaver = await crm.identity.member('member', { organizationId: keeper.organizationId });
+    const { body: gone } = await doomed.http.post('/v1/customers', ada);
+    const { body: kept } = await keeper.http.post('/v1/customers', ada);
+    expect((await keeper.http.put(`/v1/customers/${kept.id}/user`, { userId: leaver.userId })).status).toBe(200);
+    const addLink = `INSERT INTO customer_organization (customer_id, organization_id) VALUES ($1, $2)`;
+    await crm.stack.sql('crm', addLink, [kept.id, randomUUID()]);
+    const links = () =>
+      crm.stack.sql(
+        'crm',
+        `SELECT (SELECT count(*)::integer FROM customer_organization WHERE customer_id = ANY ($1)) AS organizations,
+           (SELECT count(*)::integer FROM customer_user WHERE customer_id = ANY ($1)) AS users`,
+        [[gone.id, kept.id]],
+      );
+    expect(await links()).toEqual([{ organizations: 3, users: 1 }]);
+    await crm.service.stop();
+    await crm.identity.deleteOrganization(doomed.organizationId, true);
+    await crm.identity.deleteUser(leaver.userId, true);
+    const { events } = crm.identity;
+    events.oldest = events.log.length + 1;
+    const replica = await crm.replica();
+    await eventually(async () => expect(await links()).toEqual([{ organizations: 2, users: 0 }]), 20_000);
+    expect((await crm.events(gone.id, 4)).map(({ type }) => type).slice(-2)).toEqual([
+      'customer.unlinked',
+      'customer.deleted',
+    ]);
+    await eventually(() => expect(replica.get(Reconciliation).unheardReferences).toBe(1));
+    expect(await replica.get(Reconciliation).reconcile('identity')).toEqual({ drift: 0, postponed: 0 });
+  }, 60_000);
 });

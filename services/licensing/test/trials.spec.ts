@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { LicenseFact } from '#common/auth/index';
+import { Reconciliation } from '#common/copies/index';
 import { eventually, type TestService } from '#common/testing/index';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
@@ -90,9 +91,11 @@ describe('a new organization', () => {
         modules: ['conversations', 'crm', 'functions'],
         epoch: 1,
         version: 1,
+        sequence: expect.any(Number),
       },
     ]);
-    expect((await ask({ organizationId })).value).toEqual(value);
+    const [{ sequence: _, ...license }] = value as [LicenseFact];
+    expect((await ask({ organizationId })).value).toMatchObject([license]);
   });
 
   it('has it when it is issued another one before the event has arrived', async () => {
@@ -183,4 +186,25 @@ describe('a deleted organization', () => {
       expect((await ask({ organizationId })).value!.filter(({ revoked }) => !revoked)).toEqual([]);
     }
   });
+});
+
+describe('organizations that a snapshot tells of, not events', () => {
+  it('receive what they are owed: a trial license, or the end of every license', async () => {
+    const doomed = await house.identity.organization();
+    await eventually(() => expectOneTrial(doomed));
+    await Promise.all([house.service.stop(), second.stop()]);
+    const { events } = house.identity;
+    const founded = await house.identity.organization({ silently: true });
+    await house.identity.deleteOrganization(doomed, true);
+    events.oldest = events.log.length + 1;
+    const replica = await house.replica();
+    await eventually(() => expectOneTrial(founded));
+    await eventually(async () => expect(await licensesOf(doomed)).toMatchObject([{ trial: true, revoked: true }]));
+    const [row] = await licensesOf(doomed);
+    await eventually(async () => expect(await house.types(row!.id)).toEqual(['license.issued', 'license.revoked']));
+    await eventually(async () =>
+      expect(await replica.get(Reconciliation).reconcile('identity')).toEqual({ drift: 0, postponed: 0 }),
+    );
+    expect((await licensesOf(founded)).length).toBe(1);
+  }, 40_000);
 });

@@ -17,9 +17,9 @@ export interface OfferedThing {
 /** Rows and bytes of one page at most; NATS carries 1 MiB. */
 const pageRows = 1_000;
 const pageBytes = 600_000;
-/** Rows of a bucket, and buckets of one digest. */
+/** Rows of a bucket, and buckets of one digest: few enough that a busy owner hashes them before the question is given up. */
 const bucketRows = 1_000;
-export const digestBuckets = 100;
+export const digestBuckets = 20;
 
 /** Rows, their head and what is still in the outbox, in one statement: they are of one moment. */
 export function pageStatement(thing: OfferedThing, question: PageQuestion): Statement {

@@ -54,6 +54,11 @@ export class Reconciliation {
     await this.loop.stop();
   }
 
+  /** References to things that nothing was ever heard of, as last counted. */
+  get unheardReferences(): number {
+    return this.snapshots.unheardReferences;
+  }
+
   /** Compares all copies of one source now, and makes good what differs. Raises 503 when the owner is out of reach. */
   async reconcile(source: ServiceName): Promise<Reconciled> {
     const found = { drift: 0, postponed: 0 };
