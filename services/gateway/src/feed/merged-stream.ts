@@ -66,8 +66,14 @@ export class MergedStream implements SourceListener {
     clearTimeout(this.drainTimer);
     for (const source of this.sources) source.close();
     if (!wasOpen) return;
-    if (this.options.response.writableNeedDrain) this.options.response.destroy();
+    if (this.drainTimer) this.options.response.destroy();
     else this.options.response.end();
+  }
+
+  /** The same for a process that stops: who is not answered yet is told so. */
+  stop(): void {
+    if (this.state === 'opening') this.options.fail(unavailable('The gateway'));
+    this.close();
   }
 
   onOpen(source: SourceStream): void {
