@@ -72,7 +72,7 @@ export class Feed implements BeforeApplicationShutdown {
   /** Ends all streams at once: they would hold up the end of the process. */
   beforeApplicationShutdown(): void {
     this.isStopping = true;
-    for (const stream of this.streams) stream.close();
+    for (const stream of this.streams) stream.stop();
   }
 
   private headersFor({ raw, headers, trace }: FastifyRequest): string[] {

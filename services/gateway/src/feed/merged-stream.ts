@@ -10,6 +10,8 @@ import { type SourceListener, SourceStream } from './source-stream.js';
 const patience = 1_000;
 /** Milliseconds of silence that are broken by a heartbeat. */
 const heartbeatEvery = 15_000;
+/** Bytes that wait for the client before the services have to wait too. */
+const bufferLimit = 256 * 1024;
 /** Milliseconds that a client has to take what it was sent, before it is dropped. */
 const drainWithin = 5_000;
 
@@ -51,7 +53,7 @@ export class MergedStream implements SourceListener {
   }
 
   open(): void {
-    this.options.response.on('drain', () => this.flow());
+    this.options.response.on('drain', () => this.drainTimer && this.flow());
     for (const source of this.sources) source.open();
   }
 
@@ -64,14 +66,20 @@ export class MergedStream implements SourceListener {
     clearTimeout(this.drainTimer);
     for (const source of this.sources) source.close();
     if (!wasOpen) return;
-    if (this.options.response.writableNeedDrain) this.options.response.destroy();
+    if (this.drainTimer) this.options.response.destroy();
     else this.options.response.end();
+  }
+
+  /** The same for a process that stops: who is not answered yet is told so. */
+  stop(): void {
+    if (this.state === 'opening') this.options.fail(unavailable('The gateway'));
+    this.close();
   }
 
   onOpen(source: SourceStream): void {
     if (this.state === 'open') {
       if (this.missing.delete(source.name)) this.write(`: ${source.name} is back\n\n`);
-      if (!this.options.response.writableNeedDrain) source.resume();
+      if (!this.drainTimer) source.resume();
       return;
     }
     this.timer ??= setTimeout(() => this.begin(), patience);
@@ -135,7 +143,7 @@ export class MergedStream implements SourceListener {
     if (this.state !== 'open' || response.destroyed) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.tellPosition(), heartbeatEvery);
-    if (response.write(text)) return;
+    if (response.write(text) || response.writableLength < bufferLimit) return;
     for (const source of this.sources) source.pause();
     this.drainTimer ??= setTimeout(() => response.destroy(), drainWithin);
   }

@@ -17,11 +17,16 @@ export const tellOrganizationCreated = (tx: Tx, organization: State): void =>
 export const tellOrganizationUpdated = (tx: Tx, organization: State): void =>
   tx.emit(OrganizationUpdated, emissionOf(organization));
 
-/** `version` is that of the last state. */
-export const tellOrganizationDeleted = (tx: Tx, { id, version }: Pick<State, 'id' | 'version'>): void =>
+/** `version` is that of the last state. `members` are told by name: with the organization they have lost their profiles. */
+export const tellOrganizationDeleted = (
+  tx: Tx,
+  { id, version }: Pick<State, 'id' | 'version'>,
+  members: readonly string[],
+): void =>
   tx.emit(OrganizationDeleted, {
     aggregateId: id,
     version: version + 1,
     organizationId: id,
     data: { organizationId: id },
+    audience: { organizations: [id], users: members },
   });

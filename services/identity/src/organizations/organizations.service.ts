@@ -90,7 +90,11 @@ export class OrganizationsService {
       );
       tx.remove(Organization, { id });
       for (const profile of profiles) tellProfileDeleted(tx, profile);
-      tellOrganizationDeleted(tx, organization);
+      tellOrganizationDeleted(
+        tx,
+        organization,
+        profiles.flatMap(({ userId }) => userId ?? []),
+      );
       beginDeletion(tx, 'organization', id);
     });
   }

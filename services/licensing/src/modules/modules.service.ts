@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
-import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { everyOrganization, type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import type { CreateModule } from './dto/create-module.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
@@ -11,6 +11,9 @@ const moduleJson = `json_build_object('id', m.id, 'code', m.code, 'name', m.name
   'createdAt', app.iso(m.created_at), 'updatedAt', app.iso(m.updated_at))::text`;
 
 const oneText = `SELECT ${moduleJson} AS item FROM modules AS m WHERE m.id = $1`;
+
+/** Whoever may read the catalogue: the members of any organization. */
+const audience = { organizations: [everyOrganization] };
 
 interface Item extends Record<string, unknown> {
   readonly item: string;
@@ -36,7 +39,7 @@ export class ModulesService {
     return this.unitOfWork.run(context, async (tx) => {
       const id = tx.newId();
       tx.insert(Module, { id, code, name, createdAt: tx.now, updatedAt: tx.now });
-      tx.emit(ModuleCreated, { aggregateId: id, version: 1, data: { moduleId: id, code, name } });
+      tx.emit(ModuleCreated, { aggregateId: id, version: 1, data: { moduleId: id, code, name }, audience });
       return { id, item: await this.answer(tx, id) };
     });
   }
@@ -51,7 +54,7 @@ export class ModulesService {
       if (name !== undefined && name !== module.name) {
         const version = module.version + 1;
         tx.update(Module, { id, version: module.version }, { name, version, updatedAt: tx.now });
-        tx.emit(ModuleUpdated, { aggregateId: id, version, data: { moduleId: id, code: module.code, name } });
+        tx.emit(ModuleUpdated, { aggregateId: id, version, data: { moduleId: id, code: module.code, name }, audience });
       }
       return this.answer(tx, id);
     });
