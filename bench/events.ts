@@ -345,6 +345,8 @@ async function measure() {
   }
 }
 
+// An exit takes PostgreSQL and nats-server along; an end by a signal would not.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
 await startInfrastructure();
 let figures: object;
 try {
