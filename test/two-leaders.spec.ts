@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { eventually, IdentityPeer, LicensingPeer, TestStack } from '#common/testing/index';
 import { defineNotes, noteSchema } from '../libs/common/test/house.js';
 import { Proxy } from './chaos/proxy.js';
@@ -83,4 +84,22 @@ it('gives every event its effect once and in order while replicas lead at the sa
   await delay(1_000);
   const effects = await stack.sql<{ event_id: string }>('crm', `SELECT event_id FROM effect ORDER BY id`);
   expect(effects.map(({ event_id }) => event_id)).toEqual(ids);
+});
+
+it('numbers events in one relay at a time', async () => {
+  const { system } = await stack.database('crm');
+  const clients = [1, 2].map(() => new pg.Client({ connectionString: system, statement_timeout: 3_000 }));
+  const call = 'SELECT * FROM events.sequence_outbox(10, NULL, 0, 0)';
+  try {
+    for (const client of clients) await client.connect();
+    // The services' own relays hold the lock for moments, again and again.
+    await eventually(async () => {
+      await clients[0]!.query('ROLLBACK; BEGIN');
+      expect((await clients[0]!.query(call)).rows).toHaveLength(1);
+    });
+    for (let n = 0; n < 5; n += 1) expect((await clients[1]!.query(call)).rows).toEqual([]);
+    await clients[0]!.query('ROLLBACK');
+  } finally {
+    for (const client of clients) await client.end();
+  }
 });

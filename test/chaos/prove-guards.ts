@@ -6,6 +6,9 @@ import { type Guard, guards, withoutGuard } from './guards.js';
 /** Milliseconds that a spec has; one that a missing guard lets hang has failed. */
 const specTimeout = 240_000;
 
+const ending = new AbortController();
+const { signal: stopping } = ending;
+
 interface Verdict {
   readonly failed: boolean;
   /** Names of the tests that failed. */
@@ -23,10 +26,14 @@ function runSpec(folder: string, spec: string): Promise<Verdict> {
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
-    const timer = setTimeout(() => child.kill('SIGTERM'), specTimeout);
+    // Jest takes its PostgreSQL and nats-server along when it is interrupted, not when it is terminated.
+    const interrupt = (): void => void child.kill('SIGINT');
+    const timer = setTimeout(interrupt, specTimeout);
+    stopping.addEventListener('abort', interrupt);
     child.once('error', reject);
     child.once('exit', (code) => {
       clearTimeout(timer);
+      stopping.removeEventListener('abort', interrupt);
       const tests = [...output.matchAll(/^ +✕ (.+?)(?: \(\d+ m?s\))?$/gm)].map((match) => match[1]!);
       // A spec that could not run proves nothing.
       if (code !== 0 && tests.length === 0) return reject(new Error(`${spec} did not run:\n${output.slice(-4_000)}`));
@@ -50,18 +57,19 @@ async function prove(guard: Guard): Promise<string[]> {
 }
 
 const only = process.argv.slice(2);
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => ending.abort());
 const lines: string[] = [];
 for (const guard of guards) {
-  if (only.length > 0 && !only.includes(guard.name)) continue;
+  if (stopping.aborted || (only.length > 0 && !only.includes(guard.name))) continue;
   const result = await prove(guard).catch((error: unknown) => [
     `without ${guard.name}: PROVES NOTHING: ${String(error)}`,
   ]);
   console.log(result.join('\n'));
   lines.push(...result);
 }
-if (only.length === 0) {
+if (only.length === 0 && !stopping.aborted) {
   const folder = join('test', 'chaos', 'results');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'guards.txt'), `${lines.join('\n')}\n`);
 }
-process.exit(lines.some((line) => /NOTHING/.test(line)) ? 1 : 0);
+process.exit(stopping.aborted || lines.some((line) => /NOTHING/.test(line)) ? 1 : 0);
