@@ -36,7 +36,7 @@ const thing = (service: 'identity' | 'crm'): string[] => [
   `CREATE TABLE effect (event_id uuid NOT NULL, name text)`,
   ...eventTables(service),
   ...(service === 'crm' ? authorizationCopies(service, { licenses: true }) : []),
-  ...mistakenCaller(service).up,
+  ...mistakenCaller(service, { licenses: service === 'crm' }).up,
   ...eventHealing(service).up,
   ...['thing', 'bare_outbox', 'effect'].flatMap((table) => protect(service, table)),
 ];

@@ -99,6 +99,16 @@ export class ServiceParts {
     });
     this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
     this.relay.tell(() => this.feed.wake());
+    this.observeCopies();
+  }
+
+  private observeCopies(): void {
+    const { metrics, reconciliation, snapshots } = this;
+    const add = (name: string, help: string, read: () => number): void =>
+      metrics.observe(`clarity_copies_${name}`, help, read);
+    add('drift_found_total', "Rows of read copies that differed from their owner's", () => reconciliation.driftFound);
+    add('drift_healed_total', 'Of these, rows that were made good', () => reconciliation.driftHealed);
+    add('unheard_references', 'References to what was never heard of', () => snapshots.unheardReferences);
   }
 }
 

@@ -59,7 +59,7 @@ export async function startService<Config extends ServiceConfig>(
 async function followEvents(
   app: NestFastifyApplication,
   { name, config }: ServiceDefinition<ServiceConfig>,
-  { broker, snapshots, system }: ServiceParts,
+  { broker, metrics, snapshots, system }: ServiceParts,
   logger: Logger,
 ): Promise<void> {
   const strategy = new EventSubscriber({
@@ -70,6 +70,12 @@ async function followEvents(
     snapshots,
     logger,
   });
+  metrics.observe(
+    'clarity_events_dropped_total',
+    'Messages that were no event of their source',
+    () => strategy.counts.dropped,
+  );
+  metrics.observe('clarity_events_skipped_total', 'Events of types without a handler', () => strategy.counts.skipped);
   const microservice = app.connectMicroservice<MicroserviceOptions>({ strategy }, { deferInitialization: true });
   microservice.useGlobalFilters(new RethrowFilter());
   (microservice as NestMicroservice).setIsInitHookCalled(true);

@@ -58,14 +58,14 @@ const subscribers = `SELECT s.name AS subscriber, s.epoch, s.applied_sequence::f
 const rows = (query: string): string => `(SELECT coalesce(json_agg(listed), '[]') FROM (${query}) AS listed)`;
 
 /** One statement, whatever the tables hold; its parameter is the deadline of deletions, in seconds. */
-const stateText = (heard: string): string => `SELECT
+const stateText = `SELECT
     json_build_object('epoch', h.epoch, 'sequence', h.next_sequence - 1, 'publishedSequence', h.published_sequence) AS head,
     json_build_object(
       'size', (SELECT count(*) FROM (SELECT FROM events.outbox LIMIT 100000) AS counted),
       'oldestSeconds', coalesce(greatest(0, ${age(`(SELECT o.occurred_at FROM events.outbox AS o ORDER BY o.id LIMIT 1)`)}), 0)
     ) AS outbox,
     ${rows(subscriptions)} AS subscriptions,
-    ${heard} AS subscribers,
+    ${rows(subscribers)} AS subscribers,
     (SELECT json_build_object('open', count(*), 'overdue',
         count(*) FILTER (WHERE d.requested_at < clock_timestamp() - make_interval(secs => $1)))
       FROM (SELECT requested_at FROM events.deletion WHERE finished_at IS NULL ORDER BY requested_at LIMIT 10000) AS d) AS deletions,
@@ -75,12 +75,6 @@ const stateText = (heard: string): string => `SELECT
 
 /** Raises 503 when the database cannot be reached. */
 export async function readServiceState(system: SystemUnitOfWork, deadlineSeconds: number): Promise<ServiceState> {
-  const read = async (heard: string): Promise<ServiceState> => {
-    const [state] = await system.read({ text: stateText(heard), values: [deadlineSeconds] });
-    return state as unknown as ServiceState;
-  };
-  return read(rows(subscribers)).catch((error: unknown) => {
-    if ((error as { code?: string }).code !== '42P01') throw error;
-    return read(`'[]'::json`);
-  });
+  const [state] = await system.read({ text: stateText, values: [deadlineSeconds] });
+  return state as unknown as ServiceState;
 }
