@@ -66,10 +66,8 @@ export class ServiceParts {
     readonly logger: Logger,
   ) {
     const { name, config, constraints } = definition;
-    const onError = (err: Error): void => logger.warn({ err }, 'lost a connection to the database');
-    const { DATABASE_POOL_SIZE: max } = config;
-    const pool = createPool({ url: config.DATABASE_URL, name, max, onError });
-    const systemPool = createPool({ url: config.SYSTEM_DATABASE_URL, name: `${name} system`, max, onError });
+    const pools = openPools(definition, logger);
+    const { app: pool, system: systemPool } = pools;
     this.pools = [pool, systemPool];
     this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
     const onEvents = (): void => this.relay.wake();
@@ -85,7 +83,6 @@ export class ServiceParts {
     this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
     this.verifier = verifierOf(definition, this.system);
     this.metrics = new Metrics(name);
-    const pools = { app: pool, system: systemPool };
     this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
     const { authority } = this;
@@ -110,6 +107,16 @@ export class ServiceParts {
     add('drift_healed_total', 'Of these, rows that were made good', () => reconciliation.driftHealed);
     add('unheard_references', 'References to what was never heard of', () => snapshots.unheardReferences);
   }
+}
+
+/** Connections of the two roles of a service. */
+function openPools({ name, config }: ServiceDefinition, logger: Logger): Readonly<Record<'app' | 'system', pg.Pool>> {
+  const onError = (err: Error): void => logger.warn({ err }, 'lost a connection to the database');
+  const { DATABASE_POOL_SIZE: max } = config;
+  return {
+    app: createPool({ url: config.DATABASE_URL, name, max, onError }),
+    system: createPool({ url: config.SYSTEM_DATABASE_URL, name: `${name} system`, max, onError }),
+  };
 }
 
 /** What every service keeps copies of, that its requests can be authorized. */
