@@ -117,12 +117,16 @@ describe('a stream', () => {
     });
   });
 
-  it('brings an event within milliseconds of its commit', async () => {
+  it('is woken by the commit: events do not wait for the next look, which comes twice a second', async () => {
     const stream = await listen(member.token);
-    const began = performance.now();
-    await write(member, 'fast');
-    await eventually(() => expect(bodies(stream)).toEqual(['fast']));
-    expect(performance.now() - began).toBeLessThan(400);
+    const waits: number[] = [];
+    for (let n = 0; n < 9; n += 1) {
+      await write(member, `fast ${n}`);
+      const committed = performance.now();
+      await eventually(() => expect(bodies(stream)).toHaveLength(n + 1));
+      waits.push(performance.now() - committed);
+    }
+    expect(waits.sort((a, b) => a - b)[4]).toBeLessThan(200);
   });
 
   it('has no gap and nothing twice over reconnects, while two replicas write', async () => {
