@@ -7,6 +7,7 @@ import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
 import { unlessAborted } from './abortable.js';
+import { arrivingBatches } from './arriving-batches.js';
 import { Applier, batchSize, type Dispatch, type Outcome } from './applier.js';
 import type { Broker } from './broker.js';
 import { type Consumption, consume } from './consumption.js';
@@ -140,14 +141,13 @@ export class Subscription {
   }
 
   private async applyMessages(messages: ConsumerMessages, created: Date, lost: AbortSignal): Promise<void> {
-    let batch: Arrival[] = [];
-    for await (const message of messages) {
+    for await (const batch of arrivingBatches(messages, batchSize)) {
       if (lost.aborted) return;
-      const event = this.parse(message);
-      if (event) batch.push({ event, stream: { created, sequence: message.seq } });
-      if (batch.length < batchSize && messages.getPending() > 0) continue;
-      await this.apply(batch, lost);
-      batch = [];
+      const arrivals = batch.flatMap((message): Arrival[] => {
+        const event = this.parse(message);
+        return event ? [{ event, stream: { created, sequence: message.seq } }] : [];
+      });
+      await this.apply(arrivals, lost);
     }
   }
 
