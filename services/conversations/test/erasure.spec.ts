@@ -69,6 +69,19 @@ const deletions = (userId: string) =>
     [userId],
   );
 
+describe('the reconciliation', () => {
+  it('erases what is found of a user whose deletion has long been worked off', async () => {
+    const { userId } = await house.member();
+    await house.identity.deleteUser(userId);
+    await finished(userId);
+    await fill(userId, 2, 2, 1);
+    const reconcile = () => house.service.get(Reconciliation).reconcile('identity');
+    await eventually(async () => expect(await reconcile()).toEqual({ drift: 0, postponed: 0 }));
+    await eventually(async () => expect(await left(userId)).toBe(0), 20_000);
+    await finished(userId);
+  }, 40_000);
+});
+
 describe('a deleted user', () => {
   it('loses conversations, messages and functions, with one event each', async () => {
     const { userId, client } = await house.member();
@@ -202,16 +215,4 @@ describe('an erasure', () => {
     await Promise.all([finished(slow), finished(quick)]);
     expect(await left(slow)).toBe(0);
   });
-});
-
-describe('the reconciliation', () => {
-  it('erases what is found of a user whose deletion has long been worked off', async () => {
-    const { userId } = await house.member();
-    await house.identity.deleteUser(userId);
-    await finished(userId);
-    await fill(userId, 2, 2, 1);
-    expect(await house.service.get(Reconciliation).reconcile('identity')).toEqual({ drift: 0, postponed: 0 });
-    await eventually(async () => expect(await left(userId)).toBe(0), 20_000);
-    await finished(userId);
-  }, 40_000);
 });

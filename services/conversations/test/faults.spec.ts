@@ -254,7 +254,7 @@ describe('SIGTERM', () => {
     const answer = http.as(member.token).patch(`/v1/conversations/${body.id}`, { title: 'the last word' });
     await identity.revokeSession(leaver);
     await waiting('SELECT version%FROM conversations%FOR UPDATE');
-    await waiting('SELECT applied_sequence%FROM events.subscription%FOR UPDATE');
+    await waiting('SELECT epoch, applied_sequence%FROM events.subscription%FOR UPDATE');
     service.signal('SIGTERM');
     await eventually(() => expect(http.get('/health/live')).rejects.toThrow());
     for (const release of releases) await release();

@@ -38,7 +38,7 @@ const told = (id: string, expected: unknown[]) => eventually(async () => expect(
 
 /** Resolves after the loop has looked again: a license that is due now has been told of. */
 async function nextLook(): Promise<void> {
-  const probe = await issueFor(1);
+  const probe = await issueFor(0.5);
   await pass(probe.id, 1);
   await told(probe.id, ['expired']);
 }
