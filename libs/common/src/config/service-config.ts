@@ -37,10 +37,14 @@ export class ServiceConfig extends HttpConfig {
   @IsUrl(postgresUrl)
   SYSTEM_DATABASE_URL!: string;
 
+  /**
+   * Connections of each role at most. One process keeps two or three at work, as a transaction is one or two round trips;
+   * more only make PostgreSQL's caches colder: with 10 instead of 6 it took a quarter more CPU for the same reads.
+   */
   @IsInt()
   @Min(1)
   @Max(200)
-  DATABASE_POOL_SIZE = 10;
+  DATABASE_POOL_SIZE = 6;
 
   @IsUrl(natsUrl)
   NATS_URL!: string;
