@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { OwnerAuthority } from '#common/auth/index';
 import { Reconciliation } from '#common/copies/index';
 import type { ServiceName } from '#common/contracts/index';
 import {
@@ -273,4 +274,23 @@ describe('an owner that was restored', () => {
     ).toEqual([{ epoch: 2 }]);
     expect((await replica.http.as(members[7]!.token).get('/v1/notes')).status).toBe(401);
   }, 40_000);
+});
+
+describe('an answer', () => {
+  it('that was written before an event, and is heard after it, changes nothing', async () => {
+    const one = await identity.member('viewer');
+    await licensing.issue(one.organizationId);
+    const { profileId, organizationId, userId } = one;
+    const before = { profileId, organizationId, userId, createdAt: new Date().toISOString() };
+    const told = { type: 'profile.updated', aggregateId: profileId, version: 2, data: { ...before, role: 'member' } };
+    await identity.events.emit(told);
+    const role = async () =>
+      (await sql(`SELECT role FROM ref_profile WHERE profile_id = $1`, [profileId]))[0]?.['role'];
+    await eventually(async () => expect(await role()).toBe('member'));
+    await replica.get(OwnerAuthority).askAccess(userId);
+    expect(await role()).toBe('member');
+    await identity.changeRole(profileId, 'viewer', true);
+    await identity.changeRole(profileId, 'member');
+    await expectEqual();
+  });
 });

@@ -17,7 +17,7 @@ import { Turns } from './turns.js';
 const listenerLimit = 1_000;
 const userLimit = 10;
 /** Reads of all listeners at a time. */
-const readsAtOnce = 4;
+const readsAtOnce = 3;
 
 export interface FeedRequest {
   readonly context: RequestContext;
