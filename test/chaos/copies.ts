@@ -6,7 +6,7 @@ import type { Row, State } from './state.js';
 const copied: readonly { thing: string; owner: ServiceName; columns: readonly string[] }[] = [
   { thing: 'user', owner: 'identity', columns: ['email', 'version'] },
   { thing: 'profile', owner: 'identity', columns: ['user_id', 'organization_id', 'role', 'version'] },
-  { thing: 'organization', owner: 'identity', columns: [] },
+  { thing: 'organization', owner: 'identity', columns: ['version'] },
   {
     thing: 'license',
     owner: 'licensing',
