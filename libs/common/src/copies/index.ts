@@ -6,3 +6,4 @@ export { OwnerQuestions } from './owner-questions.js';
 export { type Reconciled, Reconciliation } from './reconciliation.js';
 export type { Fact, Revision } from './revision.js';
 export { Snapshots } from './snapshots.js';
+export { onlyGone } from './only-gone.js';

@@ -10,8 +10,11 @@ export type ConstraintProblems = Readonly<Record<string, () => Problem>>;
 
 const retriable = new Set(['40001', '40P01']);
 
-/** Classes 08 (connection), 53 (resources), 57 (operator intervention), and the timeouts of locks. */
-const infrastructureState = /^(08...|53...|57...|55P03|25P03|25P04)$/;
+/**
+ * Classes 08 (connection), 53 (resources), 57 (operator intervention), the timeouts of locks, and a database that is not
+ * there, takes no connections, or takes no writes: what is seen while one is restored or fails over.
+ */
+const infrastructureState = /^(08...|53...|57...|55P03|25P03|25P04|3D000|55000|25006)$/;
 const infrastructureMessage = /timeout|timed out|terminated|Connection|ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|not queryable/i;
 
 /** True when running the same work again may succeed: serialization failure or deadlock. */

@@ -1,21 +1,25 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Copies } from '#common/copies/index';
+import type { AccessAnswer } from '#common/auth/index';
+import { Copies, onlyGone } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
+import { Broker } from '#common/events/index';
 import { functionOwner } from '../functions/function.answer.js';
 
 /** Erasures asked for in one transaction. */
-const batchSize = 500;
+const batchSize = 100;
 
 const missedText = `
-  INSERT INTO erasures (user_id, requested_at, traceparent)
-  SELECT u.user_id, $1, $2 FROM ref_user AS u
+  SELECT u.user_id AS id FROM ref_user AS u
   WHERE u.deleted_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM erasures AS e WHERE e.user_id = u.user_id AND e.finished_at IS NULL)
     AND (EXISTS (SELECT FROM conversations AS c WHERE c.user_id = u.user_id)
       OR EXISTS (SELECT FROM functions WHERE ${functionOwner} = u.user_id)
       OR EXISTS (SELECT FROM functions AS f WHERE f.created_by = u.user_id AND f.user_id <> f.created_by))
-  LIMIT ${batchSize}
-  ON CONFLICT (user_id) DO UPDATE SET finished_at = NULL, waits_for = NULL RETURNING 1`;
+  LIMIT ${batchSize}`;
+
+const requestText = `
+  INSERT INTO erasures (user_id, requested_at, traceparent) SELECT unnest($1::uuid[]), $2, $3
+  ON CONFLICT (user_id) DO UPDATE SET finished_at = NULL, waits_for = NULL`;
 
 const unheardText = `
   SELECT count(*)::integer AS count FROM (
@@ -25,19 +29,28 @@ const unheardText = `
 /** Users whose deletion a snapshot told, not an event: what they wrote is erased all the same. */
 @Injectable()
 export class MissedErasures implements OnModuleInit {
-  constructor(private readonly copies: Copies) {}
+  constructor(
+    private readonly copies: Copies,
+    private readonly broker: Broker,
+  ) {}
 
   onModuleInit(): void {
     const source = 'identity';
-    this.copies.addEffects({ source, name: 'erasures of deleted users', heal: requestErasures });
+    this.copies.addEffects({ source, name: 'erasures of deleted users', heal: (tx) => this.requestErasures(tx) });
     this.copies.addReferences({
       source,
       name: 'users of conversations and functions',
       count: async (tx) => (await tx.query<{ count: number }>(unheardText))[0]!.count,
     });
   }
-}
 
-async function requestErasures(tx: Tx): Promise<number> {
-  return (await tx.query(missedText, [tx.now, tx.trace.traceparent])).length;
+  private async requestErasures(tx: Tx): Promise<number> {
+    const found = await tx.query<{ id: string }>(missedText);
+    const gone = await onlyGone(
+      found.map(({ id }) => id),
+      async (userId) => (await this.broker.ask<AccessAnswer>('identity.ask.access', { userId })).user !== null,
+    );
+    tx.execute(requestText, [gone, tx.now, tx.trace.traceparent]);
+    return gone.length;
+  }
 }

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Copies } from '#common/copies/index';
+import { Copies, onlyGone } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
+import { Broker } from '#common/events/index';
 import { organizations } from '../organizations/organization-copies.js';
 import { requestRemoval } from './organization-removals.js';
 import { unlinkDeleted } from './unlink-deleted.js';
@@ -32,13 +33,16 @@ const unheardText = `
 /** What the deletions that identity tells have as their effect here, for when a snapshot stood in for the events. */
 @Injectable()
 export class MissedEffects implements OnModuleInit {
-  constructor(private readonly copies: Copies) {}
+  constructor(
+    private readonly copies: Copies,
+    private readonly broker: Broker,
+  ) {}
 
   onModuleInit(): void {
     const source = 'identity';
     this.copies.add(organizations);
     this.copies.addEffects(
-      { source, name: 'links of deleted organizations', heal: requestRemovals },
+      { source, name: 'links of deleted organizations', heal: (tx) => this.requestRemovals(tx) },
       { source, name: 'links of deleted users and profiles', heal: unlinkUsers },
     );
     this.copies.addReferences({
@@ -47,12 +51,19 @@ export class MissedEffects implements OnModuleInit {
       count: async (tx) => (await tx.query<{ count: number }>(unheardText))[0]!.count,
     });
   }
-}
 
-async function requestRemovals(tx: Tx): Promise<number> {
-  const found = await tx.query<{ id: string }>(deletedOrganizationsText);
-  for (const { id } of found) requestRemoval(tx, id);
-  return found.length;
+  private async requestRemovals(tx: Tx): Promise<number> {
+    const found = await tx.query<{ id: string }>(deletedOrganizationsText);
+    const isThere = async (organizationId: string): Promise<boolean> =>
+      (await this.broker.ask<{ organization: object | null }>('identity.ask.organization', { organizationId }))
+        .organization !== null;
+    const gone = await onlyGone(
+      found.map(({ id }) => id),
+      isThere,
+    );
+    for (const id of gone) requestRemoval(tx, id);
+    return gone.length;
+  }
 }
 
 async function unlinkUsers(tx: Tx): Promise<number> {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Copies } from '#common/copies/index';
+import { Copies, onlyGone } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
+import { Broker } from '#common/events/index';
 import { LicensingConfig } from '../licensing.config.js';
 import { revokeLicensesOf } from '../licenses/revoke-licenses.js';
 import { organizations } from './organization-copies.js';
@@ -32,6 +33,7 @@ export class MissedEffects implements OnModuleInit {
     private readonly copies: Copies,
     private readonly trials: Trials,
     private readonly config: LicensingConfig,
+    private readonly broker: Broker,
   ) {}
 
   onModuleInit(): void {
@@ -57,7 +59,14 @@ export class MissedEffects implements OnModuleInit {
 
   private async revokeLicenses(tx: Tx): Promise<number> {
     const found = await tx.query<{ id: string }>(notRevokedText);
-    for (const { id } of found) await revokeLicensesOf(tx, id);
-    return found.length;
+    const isThere = async (organizationId: string): Promise<boolean> =>
+      (await this.broker.ask<{ organization: object | null }>('identity.ask.organization', { organizationId }))
+        .organization !== null;
+    const gone = await onlyGone(
+      found.map(({ id }) => id),
+      isThere,
+    );
+    for (const id of gone) await revokeLicensesOf(tx, id);
+    return gone.length;
   }
 }
