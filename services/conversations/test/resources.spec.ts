@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { Answer, HttpClient } from '#common/testing/index';
+import { type Answer, eventually, type HttpClient } from '#common/testing/index';
 import { eventsOf, type House, pages, startHouse } from './house.js';
 
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -13,6 +13,12 @@ let organizationId: string;
 beforeAll(async () => {
   house = await startHouse();
   ({ client, userId, organizationId } = await house.member());
+  // Who is not known as a member yet writes as a user alone, and the events name no organization.
+  await eventually(async () =>
+    expect(await house.stack.sql('conversations', 'SELECT FROM ref_profile WHERE user_id = $1', [userId])).toHaveLength(
+      1,
+    ),
+  );
 });
 
 afterAll(() => house.stack.stop());
