@@ -99,8 +99,9 @@ export class Cluster {
 
   /** Starts PostgreSQL, for the first time or on the port that it had. */
   async startPostgres(): Promise<void> {
-    // A killed process loses nothing that it has written: only a machine that goes down needs fsync.
-    const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300', shared_buffers: '64MB' };
+    // A killed process loses nothing that it has written, so fsync is for machines that go down. But it may have written
+    // half a page: without full_page_writes, recovery takes the torn page for a whole one, and its rows are gone.
+    const settings = { fsync: 'off', max_connections: '300', shared_buffers: '64MB' };
     this.postgres = await startPostgres({ folder: join(this.folder, 'postgres'), port: this.postgres?.port, settings });
   }
 

@@ -190,7 +190,7 @@ describe('a replica', () => {
       await new Promise((done) => setTimeout(done, before));
       await stack.sql(
         'crm',
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'lease %'`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'lease %' AND datname = current_database()`,
       );
       await new Promise((done) => setTimeout(done, after));
       const began = performance.now();
