@@ -6,4 +6,4 @@ export { OwnerQuestions } from './owner-questions.js';
 export { type Reconciled, Reconciliation } from './reconciliation.js';
 export type { Fact, Revision } from './revision.js';
 export { Snapshots } from './snapshots.js';
-export { onlyGone } from './only-gone.js';
+export { onlyGone, organizationAtIdentity, userAtIdentity } from './only-gone.js';

@@ -1,6 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { AccessAnswer } from '#common/auth/index';
-import { Copies, onlyGone } from '#common/copies/index';
+import { Copies, onlyGone, userAtIdentity } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
 import { Broker } from '#common/events/index';
 import { functionOwner } from '../functions/function.answer.js';
@@ -46,10 +45,7 @@ export class MissedErasures implements OnModuleInit {
 
   private async requestErasures(tx: Tx): Promise<number> {
     const found = await tx.query<{ id: string }>(missedText);
-    const gone = await onlyGone(
-      found.map(({ id }) => id),
-      async (userId) => (await this.broker.ask<AccessAnswer>('identity.ask.access', { userId })).user !== null,
-    );
+    const gone = await onlyGone(this.broker, userAtIdentity, found);
     tx.execute(requestText, [gone, tx.now, tx.trace.traceparent]);
     return gone.length;
   }

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Copies, onlyGone } from '#common/copies/index';
+import { Copies, onlyGone, organizationAtIdentity } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
 import { Broker } from '#common/events/index';
 import { organizations } from '../organizations/organization-copies.js';
@@ -54,13 +54,7 @@ export class MissedEffects implements OnModuleInit {
 
   private async requestRemovals(tx: Tx): Promise<number> {
     const found = await tx.query<{ id: string }>(deletedOrganizationsText);
-    const isThere = async (organizationId: string): Promise<boolean> =>
-      (await this.broker.ask<{ organization: object | null }>('identity.ask.organization', { organizationId }))
-        .organization !== null;
-    const gone = await onlyGone(
-      found.map(({ id }) => id),
-      isThere,
-    );
+    const gone = await onlyGone(this.broker, organizationAtIdentity, found);
     for (const id of gone) requestRemoval(tx, id);
     return gone.length;
   }
