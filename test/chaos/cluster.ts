@@ -1,4 +1,4 @@
-import { chmod, cp, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -123,6 +123,12 @@ export class Cluster {
     } finally {
       process.kill(this.nats.pid, 'SIGCONT');
     }
+  }
+
+  async copyLogs(to: string): Promise<void> {
+    await mkdir(to, { recursive: true });
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.log'));
+    await Promise.all(names.map((name) => cp(join(this.folder, name), join(to, name))));
   }
 
   of(service: ServiceName): Replica[] {

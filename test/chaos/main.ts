@@ -10,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     minutes: { type: 'string', default: '10' },
     history: { type: 'string' },
+    logs: { type: 'string' },
     without: { type: 'string' },
     quiet: { type: 'boolean', default: false },
   },
@@ -38,6 +39,7 @@ const outcome = await runChaos({
   longestFreeze: minutes < 5 ? 5_000 : 60_000,
   dist: mutilated ? join(mutilated, 'dist') : resolve('dist'),
   ...(values.history !== undefined && { keepHistory: values.history }),
+  ...(values.logs !== undefined && { keepLogs: values.logs }),
   log,
   signal: stopping.signal,
 }).finally(() => mutilated && rm(mutilated, { recursive: true, force: true }));

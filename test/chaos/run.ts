@@ -29,6 +29,8 @@ export interface ChaosOptions {
   readonly dist: string;
   /** Where the history is kept when the run is over. */
   readonly keepHistory?: string;
+  /** Folder that the logs of all processes are copied to when the run is over. */
+  readonly keepLogs?: string;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -63,6 +65,7 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
     await outsider.stop();
     history.close();
     if (options.keepHistory !== undefined) await copyFile(history.path, options.keepHistory);
+    if (options.keepLogs !== undefined) await cluster.copyLogs(options.keepLogs);
     await cluster.stop();
   }
 }

@@ -9,6 +9,8 @@ export interface LogRow {
   readonly type: string;
   readonly aggregateId: string;
   readonly version: number;
+  readonly occurredAt: Date;
+  readonly actorId: string | null;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as published
   readonly data: any;
 }
@@ -68,7 +70,7 @@ const queries: Readonly<Record<ServiceName, Readonly<Record<string, string>>>> =
 };
 
 const logText = `SELECT sequence::float8 AS sequence, epoch, event_id AS id, type, aggregate_id AS "aggregateId",
-  aggregate_version AS version, data FROM events.log ORDER BY sequence`;
+  aggregate_version AS version, occurred_at AS "occurredAt", actor_id AS "actorId", data FROM events.log ORDER BY sequence`;
 
 /** What has not come to its end, in each service's database; nothing when everything that was begun is done. */
 const openText: Readonly<Record<ServiceName, string>> = {

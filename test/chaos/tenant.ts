@@ -79,10 +79,12 @@ export class Tenant {
     return `organization:${this.organizationId}`;
   }
 
+  /** Names the organization: else it is whichever one crm last heard of, which may have been deleted meanwhile. */
   async createCustomer(by: Member): Promise<void> {
     if (this.customers.length >= mostCustomers) return this.deleteCustomer(by);
     const token = unique('customer');
-    const body = { firstName: 'first', lastName: 'last', name: token, emails: [{ email: `${token}@x.example` }] };
+    const names = { name: token, firstName: 'first', lastName: 'last' };
+    const body = { ...names, emails: [{ email: `${token}@x.example` }], organizationIds: [this.organizationId] };
     const reply = await this.client.change(
       { service: 'crm', method: 'POST', path: '/v1/customers', body, token: by.token },
       { make: 'customer', token, within: [this.inOrganization] },

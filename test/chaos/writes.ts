@@ -87,7 +87,19 @@ export class WriteChecker {
     if ([`${make}:${id}`, ...within].some((removed) => this.removals.has(removed))) return;
     // Who was made in the time that was undone takes along what depends on them.
     if (this.mayBeUndone(write) || within.some((container) => this.madeInUndoneTime(container))) return;
-    this.findings.add('acknowledged writes lost', `${make} ${id} was made (request ${write.call.n}) and is gone`);
+    this.findings.add(
+      'acknowledged writes lost',
+      `${make} ${id} was made (request ${write.call.n}) and is gone${this.told(id)}`,
+    );
+  }
+
+  /** What the logs say of it, for whoever looks for the reason. */
+  private told(id: string): string {
+    const events = Object.values(this.state.logs)
+      .flat()
+      .filter(({ aggregateId }) => aggregateId === id)
+      .map(({ type, occurredAt, actorId }) => `${type} at ${occurredAt.toISOString()} by ${actorId ?? 'the system'}`);
+    return events.length > 0 ? `; told: ${events.slice(-3).join(', ')}` : '; nothing was told of it';
   }
 
   private madeInUndoneTime(container: string): boolean {
