@@ -1,5 +1,6 @@
 import { JetStreamApiCodes } from '@nats-io/jetstream';
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { HeaderBlock } from './envelope.js';
 
 /** Milliseconds that JetStream has to acknowledge a batch. */
 const acknowledgeWithin = 5_000;
@@ -7,7 +8,7 @@ const acknowledgeWithin = 5_000;
 export interface OutgoingMessage {
   readonly subject: string;
   readonly data: string;
-  readonly headers: MsgHdrs;
+  readonly headerLines: string;
 }
 
 /** How JetStream took a batch. */
@@ -71,8 +72,8 @@ export class AcknowledgedPublisher {
         batch = { first: this.published, sequences, open: messages.length, resolve, reject };
         this.batches.add(batch);
         timer = setTimeout(() => reject(new Error('JetStream did not acknowledge in time')), acknowledgeWithin);
-        for (const [index, { subject, data, headers }] of messages.entries()) {
-          headers.set('Nats-Expected-Last-Sequence', String(lastSequence + index));
+        for (const [index, { subject, data, headerLines }] of messages.entries()) {
+          const headers = new HeaderBlock(`${headerLines}\r\nNats-Expected-Last-Sequence: ${lastSequence + index}`);
           connection.publish(subject, data, { headers, reply: `${this.inbox}.${this.published}` });
           this.published += 1;
         }

@@ -5,7 +5,7 @@ import { inboxPrefix, type ServiceName, topology } from '../contracts/topology.j
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { AcknowledgedPublisher, type Outcome } from './acknowledged-publisher.js';
 import type { Broker } from './broker.js';
-import { type LoggedEvent, loggedEventColumns, toHeaders } from './envelope.js';
+import { attributeLines, type LoggedEvent, loggedEventColumns } from './envelope.js';
 import { LogPartitions } from './log-partitions.js';
 import { Loop } from './loop.js';
 import { OwnStream } from './own-stream.js';
@@ -210,9 +210,11 @@ export class Relay {
 
   private send(rows: readonly LoggedEvent[], from: Mark, replayUntil: number): Flight {
     const messages = rows.map((event) => {
-      const headers = toHeaders(this.service, event);
-      if (event.sequence <= replayUntil) headers.set('Clarity-Replay', 'true');
-      return { subject: event.type, data: event.data, headers };
+      // JetStream swallows a repetition. An event that is numbered again, in another epoch, is none.
+      const id = `Nats-Msg-Id: ${event.epoch}-${event.id}`;
+      const replay = event.sequence <= replayUntil ? '\r\nClarity-Replay: true' : '';
+      const headerLines = `${attributeLines(this.service, event)}\r\n${id}${replay}`;
+      return { subject: event.type, data: event.data, headerLines };
     });
     const outcome = this.publisher.publish(this.broker.live(), messages, from.streamSequence);
     // Awaited later: until then a failure is nobody's.

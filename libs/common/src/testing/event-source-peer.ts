@@ -11,7 +11,7 @@ import {
 import { digestStatement } from '../copies/offer-statements.js';
 import { cutDigest } from '../copies/offers.js';
 import type { Bucket, Digest, DigestQuestion, Page, PageQuestion } from '../copies/protocol.js';
-import { type LoggedEvent, toHeaders } from '../events/envelope.js';
+import { attributeLines, HeaderBlock, type LoggedEvent } from '../events/envelope.js';
 import type { TestStack } from './test-stack.js';
 
 export interface PeerEvent {
@@ -100,9 +100,8 @@ export class EventSourcePeer {
 
   /** Publishes what was logged before; again and again, in any order, as a test likes. */
   async publish(event: LoggedEvent): Promise<void> {
-    const headers = toHeaders(this.service, event);
-    // JetStream would swallow a repetition by its id, and the subscriber would never see it.
-    headers.delete('Nats-Msg-Id');
+    // Without an id: JetStream would swallow a repetition, and the subscriber would never see it.
+    const headers = new HeaderBlock(attributeLines(this.service, event));
     await jetstream(this.connection).publish(event.type, event.data, { headers });
   }
 
