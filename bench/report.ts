@@ -11,8 +11,8 @@ export function percentile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
 
-/** Prints a benchmark's figures and keeps them, with what they were measured on, in bench/results. */
-export function report(name: string, figures: object): void {
+/** Prints a benchmark's figures and, of a whole run, keeps them with what they were measured on in bench/results. */
+export function report(name: string, figures: object, isWhole = true): void {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const measured = {
     name,
@@ -24,6 +24,7 @@ export function report(name: string, figures: object): void {
   };
   const text = JSON.stringify(measured, null, 2);
   console.log(text);
+  if (!isWhole) return;
   const folder = join('bench', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${text}\n`);
