@@ -5,6 +5,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { startService } from '#common/bootstrap/index';
 import { loadConfig, ServiceConfig } from '#common/config/index';
 import { OrganizationUpdated, PreferenceChanged } from '#common/contracts/index';
+import { Offers } from '#common/copies/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { EventBatch, type EventBatchContext, type EventContext } from '#common/events/index';
 import { continueTrace } from '#common/observability/index';
@@ -32,9 +33,27 @@ export interface Work {
   readonly batches: boolean;
 }
 
+/** Nobody is signed in here; but a subscriber begins with a snapshot of users, and fails while they are not offered. */
+const offeredNothing = Object.entries({
+  user: ['email', 'emailConfirmed'],
+  profile: ['userId', 'organizationId', 'role', 'changedAt'],
+  session: ['userId', 'revokedAt'],
+}).map(([name, fields]) => ({
+  name,
+  from: '(SELECT NULL::uuid AS id WHERE false) AS nothing',
+  key: 'nothing.id',
+  version: '1',
+  fields: Object.fromEntries(fields.map((field) => [field, 'NULL::text'])),
+}));
+
 @Injectable()
 class Writer {
-  constructor(private readonly system: SystemUnitOfWork) {}
+  constructor(
+    private readonly system: SystemUnitOfWork,
+    offers: Offers,
+  ) {
+    offers.offer(...offeredNothing);
+  }
 
   async write({ inFlight, milliseconds, rate, events, batches }: Work): Promise<number> {
     const begun = performance.now();

@@ -87,6 +87,7 @@ export class EventStack {
   published = (): Promise<number> => this.value('identity', 'SELECT published_sequence FROM events.head');
   applied = (): Promise<number> =>
     this.value('crm', `SELECT coalesce(max(applied_sequence), 0) FROM events.subscription WHERE source = 'identity'`);
+  effects = (): Promise<number> => this.value('crm', 'SELECT count(*) FROM effect');
   private readonly pending = (): Promise<number> => this.value('identity', 'SELECT count(*) FROM events.outbox');
 
   /** Waits until a count has reached what the log holds; milliseconds by this process's clock. */
