@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { OwnerAuthority } from '#common/auth/index';
-import { Reconciliation } from '#common/copies/index';
+import { Copies, Reconciliation } from '#common/copies/index';
 import type { ServiceName } from '#common/contracts/index';
 import {
   eventually,
@@ -146,12 +146,13 @@ describe('a rebuild', () => {
   }, 40_000);
 
   it('buries what the owner deletes meanwhile, whether its page was read before or after', async () => {
-    const [first, last] = [...(await sql(`SELECT user_id FROM ref_user WHERE deleted_at IS NULL ORDER BY 1`))]
-      .filter((_, index, all) => index === 3 || index === all.length - 1)
-      .map((row) => row['user_id'] as string);
+    // On the second page and on the last one; the members are needed further on.
+    const early = [1, 2, 3, 4].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
+    const [first, last] = [early.at(-1)!, 'ffffffff-ffff-4fff-bfff-ffffffffffff'];
+    for (const userId of [...early, last]) await identity.user({ userId });
     await rebuild(2, async () => {
-      await identity.deleteUser(first!);
-      await identity.deleteUser(last!, true);
+      await identity.deleteUser(first);
+      await identity.deleteUser(last, true);
     });
     const buried = await sql(`SELECT email FROM ref_user WHERE user_id = ANY ($1) AND deleted_at IS NOT NULL`, [
       [first, last],
@@ -274,6 +275,57 @@ describe('an owner that was restored', () => {
     ).toEqual([{ epoch: 2 }]);
     expect((await replica.http.as(members[7]!.token).get('/v1/notes')).status).toBe(401);
   }, 40_000);
+});
+
+describe('deletions that the owner waits for', () => {
+  const known = (ids: readonly string[]) =>
+    sql(`SELECT kind, id, finished_at IS NOT NULL AS finished FROM events.deletion WHERE id = ANY ($1)`, [ids]);
+
+  afterEach(() => {
+    identity.openDeletions = [];
+  });
+
+  it('are noted, on whatever page they are, when a snapshot in another epoch stood in for their events', async () => {
+    const gone = await identity.user();
+    await expectEqual();
+    await replica.stop();
+    await identity.deleteUser(gone.userId, true);
+    const others = Array.from({ length: 4 }, () => ({ kind: 'organization' as const, id: randomUUID() }));
+    identity.openDeletions = [...others, { kind: 'user', id: gone.userId }];
+    identity.events.log.pop();
+    identity.events.epoch += 1;
+    await start();
+    await expectEqual();
+    const ids = identity.openDeletions.map(({ id }) => id);
+    const rows = await known(ids);
+    expect(rows).toHaveLength(5);
+    expect(rows).toEqual(expect.arrayContaining(identity.openDeletions.map((row) => ({ ...row, finished: true }))));
+  }, 40_000);
+
+  it('are noted by the reconciliation, but never before the event that is on its way', async () => {
+    const leaver = await identity.user();
+    const forgotten = randomUUID();
+    await expectEqual();
+    identity.openDeletions = [leaver.userId, forgotten].map((id) => ({ kind: 'user', id }));
+    await replica.get(Reconciliation).reconcile('identity');
+    expect(await known([leaver.userId, forgotten])).toEqual([{ kind: 'user', id: forgotten, finished: true }]);
+    await identity.deleteUser(leaver.userId);
+    await expectEqual();
+    expect(await known([leaver.userId])).toEqual([{ kind: 'user', id: leaver.userId, finished: true }]);
+  }, 40_000);
+
+  it('are not noted while another effect cannot be made good', async () => {
+    const forgotten = { kind: 'user' as const, id: randomUUID() };
+    let isBroken = true;
+    const heal = () => (isBroken ? Promise.reject(new Error('broken')) : Promise.resolve(0));
+    replica.get(Copies).addEffects({ source: 'identity', name: 'broken', heal });
+    identity.openDeletions = [forgotten];
+    await replica.get(Reconciliation).reconcile('identity');
+    expect(await known([forgotten.id])).toEqual([]);
+    isBroken = false;
+    await replica.get(Reconciliation).reconcile('identity');
+    expect(await known([forgotten.id])).toEqual([{ ...forgotten, finished: true }]);
+  });
 });
 
 describe('an answer', () => {

@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '#common/bootstrap/index';
 import { loadConfig, ServiceConfig } from '#common/config/index';
 import { ConversationsModule } from './conversations/conversations.module.js';
 import { entities } from './database/entities.js';
+import { requestErasure } from './erasures/erasure.js';
 import { ErasuresModule } from './erasures/erasures.module.js';
 import { FunctionsModule } from './functions/functions.module.js';
 import { MessagesModule } from './messages/messages.module.js';
@@ -13,6 +14,6 @@ export const defineConversations = (environment: NodeJS.ProcessEnv): ServiceDefi
   configType: ServiceConfig,
   entities,
   constraints: {},
-  longDeletions: ['user'],
+  longDeletions: { user: requestErasure },
   imports: [ConversationsModule, MessagesModule, FunctionsModule, ErasuresModule],
 });

@@ -6,6 +6,7 @@ import { constraints } from './customers/customers.errors.js';
 import { CustomersModule } from './customers/customers.module.js';
 import { entities } from './database/entities.js';
 import { LinksModule } from './links/links.module.js';
+import { requestRemoval } from './links/organization-removals.js';
 
 export const defineCrm = (environment: NodeJS.ProcessEnv): ServiceDefinition<CrmConfig> => ({
   name: 'crm',
@@ -13,6 +14,6 @@ export const defineCrm = (environment: NodeJS.ProcessEnv): ServiceDefinition<Crm
   configType: CrmConfig,
   entities,
   constraints,
-  longDeletions: ['organization'],
+  longDeletions: { organization: requestRemoval },
   imports: [CustomersModule, ContactsModule, LinksModule],
 });

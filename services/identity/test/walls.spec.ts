@@ -228,4 +228,31 @@ describe('what identity tells other services that ask', () => {
     expect(await ask('identity.ask.organization', unknown)).toEqual({ value: { organization: null } });
     expect(await ask('identity.ask.access', { userId: 'x' })).toMatchObject({ problem: { status: 400 } });
   });
+
+  it('is which deletions are under way, in pages', async () => {
+    const [low, high] = ['00000000-0000-4000-8000-000000000001', 'ffffffff-ffff-4fff-bfff-ffffffffffff'];
+    await stack.sql(
+      'identity',
+      `DELETE FROM events.deletion;
+       INSERT INTO events.deletion (kind, id, finished_at) VALUES
+         ('organization', '${low}', NULL), ('user', '${low}', NULL), ('user', '${high}', NULL),
+         ('organization', '${high}', now());
+       INSERT INTO events.deletion (kind, id)
+       SELECT 'organization', ('10000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid FROM generate_series(1, 500) AS n`,
+    );
+    const openBehind = async (after: object | null) =>
+      (await ask('identity.ask.deletions', { after }))['value'] as { kind: string; id: string }[];
+    const first = await openBehind(null);
+    expect(first).toHaveLength(500);
+    expect(first[0]).toEqual({ kind: 'organization', id: low });
+    expect(await openBehind(first.at(-1)!)).toEqual([
+      { kind: 'organization', id: '10000000-0000-4000-8000-000000000500' },
+      { kind: 'user', id: low },
+      { kind: 'user', id: high },
+    ]);
+    expect(await openBehind({ kind: 'user', id: high })).toEqual([]);
+    for (const after of [undefined, 'user', {}, { kind: 'planet', id: low }, { kind: 'user', id: 'x' }]) {
+      expect(await ask('identity.ask.deletions', { after })).toMatchObject({ problem: { status: 400 } });
+    }
+  });
 });

@@ -23,7 +23,7 @@ import { ReportedPositions } from '../events/reported-positions.js';
 import { Feed } from '../feed/index.js';
 import { Metrics } from '../observability/metrics.js';
 import { StateReader } from '../observability/state-reader.js';
-import type { DeletionKind } from '../operations/deletions.js';
+import type { LongDeletions } from '../operations/heard-deletions.js';
 
 export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig> {
   readonly name: ServiceName;
@@ -34,8 +34,8 @@ export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig>
   /** Constraint name → the problem that its violation is. */
   readonly constraints: ConstraintProblems;
   readonly imports: readonly (Type | DynamicModule)[];
-  /** Deletions that a job of the service finishes, with `finishDeletion`; all others end with their event's handlers. */
-  readonly longDeletions?: readonly DeletionKind[];
+  /** Deletions that a job of the service finishes; all others end with the transaction in which they are heard of. */
+  readonly longDeletions?: LongDeletions;
   /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
   keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
 }

@@ -41,7 +41,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
       'llm_api_key.removed',
     ],
     reads: [],
-    answers: ['ask.access', 'ask.organization'],
+    answers: ['ask.access', 'ask.organization', 'ask.deletions'],
     asks: [],
   },
   licensing: {
@@ -61,7 +61,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
     ],
     reads: ['identity'],
     answers: ['ask.licenses'],
-    asks: ['identity.ask.access', 'identity.ask.organization'],
+    asks: ['identity.ask.access', 'identity.ask.organization', 'identity.ask.deletions'],
   },
   crm: {
     stream: 'CRM',
@@ -75,7 +75,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
     ],
     reads: ['identity', 'licensing'],
     answers: [],
-    asks: ['identity.ask.access', 'identity.ask.organization', 'licensing.ask.licenses'],
+    asks: ['identity.ask.access', 'identity.ask.organization', 'identity.ask.deletions', 'licensing.ask.licenses'],
   },
   conversations: {
     stream: 'CONVERSATIONS',
@@ -91,7 +91,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
     ],
     reads: ['identity', 'licensing'],
     answers: [],
-    asks: ['identity.ask.access', 'licensing.ask.licenses'],
+    asks: ['identity.ask.access', 'identity.ask.deletions', 'licensing.ask.licenses'],
   },
 };
 

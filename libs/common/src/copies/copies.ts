@@ -7,6 +7,8 @@ export interface MissedEffect {
   readonly source: ServiceName;
   /** For the log. */
   readonly name: string;
+  /** Says that something is done with: comes last, once all other effects are made good. */
+  readonly concludes?: boolean;
   /** Makes good a bounded number of them and returns how many; 0 when there is nothing left. Called until then. */
   heal(tx: Tx): Promise<number>;
 }
@@ -40,8 +42,10 @@ export class Copies {
     return this.copies.filter((copy) => copy.source === source);
   }
 
+  /** In the order in which they are to be made good. */
   effectsOf(source: ServiceName): readonly MissedEffect[] {
-    return this.effects.filter((effect) => effect.source === source);
+    const effects = this.effects.filter((effect) => effect.source === source);
+    return effects.sort((a, b) => Number(a.concludes ?? false) - Number(b.concludes ?? false));
   }
 
   referencesTo(source: ServiceName): readonly UnheardReferences[] {

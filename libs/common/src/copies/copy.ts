@@ -77,6 +77,16 @@ export class Copy<Told extends Fact = Fact> {
     return effect!;
   }
 
+  /** Of these keys, those whose row is there and has not ended. */
+  async living(tx: Tx, keys: readonly string[]): Promise<string[]> {
+    const { table, key } = this.options;
+    const rows = await tx.query<{ key: string }>(
+      `SELECT ${columnOf(key)} AS key FROM ${table} WHERE ${columnOf(key)} = ANY ($1::uuid[]) AND deleted_at IS NULL`,
+      [keys],
+    );
+    return rows.map((row) => row.key);
+  }
+
   /** Rows and hashes by the owner's buckets: `bucket` counts from 0. */
   digest(buckets: readonly Bucket[], { from, before }: KeyRange): Statement {
     const { table, key, fields } = this.options;

@@ -65,6 +65,7 @@ export class Snapshots {
     const { copies, logger } = this.options;
     let isDone = true;
     for (const effect of copies.effectsOf(source)) {
+      if (effect.concludes && !isDone) break;
       try {
         isDone = (await this.healEffect(effect, lost)) && isDone;
       } catch (error) {

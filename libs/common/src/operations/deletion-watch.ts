@@ -4,6 +4,7 @@ import { readersOf, type ServiceName } from '../contracts/topology.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Loop } from '../events/loop.js';
 import { deletionColumns, type Deletion, deletionLimit } from './deletions.js';
+import { type ServiceDeletion, stateAt } from './deletions-admin.js';
 import type { Subscribers } from './subscribers.js';
 
 /** Milliseconds between two looks: while a deletion is to be finished elsewhere, and when there is none. */
@@ -56,27 +57,45 @@ export class DeletionWatch implements OnApplicationBootstrap, OnApplicationShutd
     return this.loop.stop();
   }
 
+  private get isOwner(): boolean {
+    return this.service === 'identity';
+  }
+
   private async round(): Promise<number> {
-    const isOwner = this.service === 'identity';
     const late = await this.system.read<Deletion & Record<string, unknown>>({
       text: escalateText,
       values: [this.deadlineSeconds],
     });
-    for (const { kind, id, requestedAt } of late) {
-      this.logger.error({ kind, id, requestedAt, where: isOwner ? 'everywhere' : 'here' }, 'a deletion is overdue');
-    }
+    if (late.length > 0) await this.tell(late);
     await this.system.read({ text: forgetText });
-    const open = isOwner ? await this.finishOwn() : 0;
+    const open = this.isOwner ? await this.finishOwn() : 0;
     return open > 0 ? openWait : idleWait;
+  }
+
+  /** Tells which they are, and which services have not finished. */
+  private async tell(late: readonly Deletion[]): Promise<void> {
+    const answers = this.isOwner ? await this.askReaders(late) : [];
+    for (const row of late) {
+      const { kind, id, requestedAt } = row;
+      const where: Partial<Record<ServiceName, ServiceDeletion['state']>> = this.isOwner
+        ? Object.fromEntries(answers.flatMap(([reader, known]) => unfinished(reader, stateAt(row, known))))
+        : { [this.service]: 'under_way' };
+      this.logger.error({ kind, id, requestedAt, where }, 'a deletion is overdue');
+    }
+  }
+
+  private askReaders(rows: readonly Deletion[]): Promise<(readonly [ServiceName, Deletion[] | undefined])[]> {
+    return Promise.all(
+      readersOf(this.service).map(async (reader) => [reader, await this.subscribers.deletions(reader, rows)] as const),
+    );
   }
 
   /** How many are open still. A service that does not answer has not finished. */
   private async finishOwn(): Promise<number> {
     const open = await this.system.read<Deletion & Record<string, unknown>>({ text: openText });
     if (open.length === 0) return 0;
-    const readers = readersOf(this.service);
-    const answers = await Promise.all(readers.map((reader) => this.subscribers.deletions(reader, open)));
-    const finished = answers.map((known) => new Set(known?.filter((row) => row.finishedAt).map(({ id }) => id)));
+    const answers = await this.askReaders(open);
+    const finished = answers.map(([, known]) => new Set(known?.filter((row) => row.finishedAt).map(({ id }) => id)));
     const done = open.filter(({ id }) => finished.every((ids) => ids.has(id)));
     if (done.length > 0) {
       await this.system.read({ text: finishText, values: [done.map(({ kind }) => kind), done.map(({ id }) => id)] });
@@ -84,3 +103,6 @@ export class DeletionWatch implements OnApplicationBootstrap, OnApplicationShutd
     return open.length - done.length;
   }
 }
+
+const unfinished = (reader: ServiceName, { state }: ServiceDeletion): [ServiceName, ServiceDeletion['state']][] =>
+  state === 'finished' ? [] : [[reader, state]];

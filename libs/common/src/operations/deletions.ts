@@ -1,3 +1,4 @@
+import { isUUID } from 'class-validator';
 import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 
@@ -17,10 +18,16 @@ export interface Deletion extends DeletionKey {
   readonly finishedAt: string | null;
 }
 
-/** Deletions asked about in one question at most. */
+/** Deletions in one question, or one answer, at most. */
 export const deletionLimit = 500;
 
-/** Notes that something is to be deleted here; once noted it stays so, whoever says it again. */
+/** Whether what another process has sent names a deletion. */
+export function isDeletionKey(value: unknown): value is DeletionKey {
+  const { kind, id } = (value ?? {}) as Partial<Record<keyof DeletionKey, unknown>>;
+  return deletionKinds.some((known) => known === kind) && isUUID(id, 'loose');
+}
+
+/** Notes, where something is deleted, that it is to be deleted everywhere; once noted it stays so, whoever says it again. */
 export function beginDeletion(tx: Tx, kind: DeletionKind, id: string): void {
   // No conflict target: naming one takes the right to read, which a request does not have.
   tx.execute(`INSERT INTO events.deletion (kind, id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [kind, id]);

@@ -5,7 +5,7 @@ import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import type { Broker } from '../events/broker.js';
 import { ParkedEvents } from '../events/parked-events.js';
 import { invalid } from '../http/problem.js';
-import { deletionKinds, type DeletionKey, deletionLimit, readDeletions } from './deletions.js';
+import { deletionLimit, isDeletionKey, readDeletions } from './deletions.js';
 import { readParked } from './parked-page.js';
 import type { ManageQuestion } from './subscribers.js';
 
@@ -51,8 +51,6 @@ export class ManageAnswers implements OnModuleInit {
   }
 }
 
-const isKey = ({ kind, id }: DeletionKey): boolean => deletionKinds.includes(kind) && isUUID(id, 'loose');
-
 const isSequence = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** A question comes from another process, perhaps of another version. */
@@ -69,7 +67,7 @@ function checked(question: unknown): ManageQuestion {
       asked.action === 'deletions' &&
       Array.isArray(asked.wanted) &&
       asked.wanted.length <= deletionLimit &&
-      asked.wanted.every(isKey),
+      asked.wanted.every(isDeletionKey),
   };
   if (asked.action === 'replay' || asked.action === 'discard') {
     const isReason = typeof asked.reason === 'string' && asked.reason.length > 0 && asked.reason.length <= 1_000;

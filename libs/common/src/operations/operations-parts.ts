@@ -1,26 +1,30 @@
 import type { Provider, Type } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { type ServiceName, topology } from '../contracts/topology.js';
+import type { Copies } from '../copies/copies.js';
 import type { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import type { Broker } from '../events/broker.js';
 import { DeletionWatch } from './deletion-watch.js';
-import type { DeletionKind } from './deletions.js';
 import { DeletionsAdmin } from './deletions-admin.js';
 import { DeletionsAdminController } from './deletions-admin.controller.js';
-import { DeletionsHandler, LongDeletions } from './deletions.handler.js';
+import { DeletionsHandler } from './deletions.handler.js';
 import { EventsAdmin } from './events-admin.js';
 import { EventsAdminController } from './events-admin.controller.js';
+import { HeardDeletions, type LongDeletions } from './heard-deletions.js';
 import { ManageAnswers } from './manage-answers.js';
+import { MissedDeletions } from './missed-deletions.js';
+import { OpenDeletions } from './open-deletions.js';
 import { Subscribers } from './subscribers.js';
 
 interface Definition {
   readonly name: ServiceName;
   readonly config: { readonly DELETION_DEADLINE: number };
-  readonly longDeletions?: readonly DeletionKind[];
+  readonly longDeletions?: LongDeletions;
 }
 
 interface Parts {
   readonly broker: Broker;
+  readonly copies: Copies;
   readonly system: SystemUnitOfWork;
   readonly unitOfWork: UnitOfWork;
   readonly logger: Logger;
@@ -28,10 +32,11 @@ interface Parts {
 
 /** What every service needs to be operated: event status and parked events, and the deletions that it hears of or owns. */
 export function operationsParts(
-  { name, config: { DELETION_DEADLINE: deadline }, longDeletions = [] }: Definition,
-  { broker, system, unitOfWork, logger }: Parts,
+  { name, config: { DELETION_DEADLINE: deadline }, longDeletions = {} }: Definition,
+  { broker, copies, system, unitOfWork, logger }: Parts,
 ): { controllers: Type[]; providers: Provider[] } {
   const subscribers = new Subscribers(name, broker);
+  const heard = new HeardDeletions(longDeletions);
   const hears = topology[name].reads.includes('identity');
   const owns = name === 'identity';
   return {
@@ -41,11 +46,13 @@ export function operationsParts(
       ...(owns ? [DeletionsAdminController] : []),
     ],
     providers: [
-      { provide: LongDeletions, useValue: new LongDeletions(longDeletions) },
+      { provide: HeardDeletions, useValue: heard },
       { provide: EventsAdmin, useValue: new EventsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: DeletionsAdmin, useValue: new DeletionsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: ManageAnswers, useValue: new ManageAnswers(name, system, broker) },
       { provide: DeletionWatch, useValue: new DeletionWatch(name, system, subscribers, deadline, logger) },
+      ...(hears ? [{ provide: MissedDeletions, useValue: new MissedDeletions(copies, broker, heard) }] : []),
+      ...(owns ? [{ provide: OpenDeletions, useValue: new OpenDeletions(system, broker) }] : []),
     ],
   };
 }

@@ -5,6 +5,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 import type { AccessAnswer, ProfileFact, UserFact } from '../auth/copies.js';
 import type { Revision } from '../copies/revision.js';
 import type { Role } from '../auth/policy.js';
+import type { DeletionKey } from '../operations/deletions.js';
+import { type OpenDeletionsQuestion, openDeletionsSubject } from '../operations/open-deletions.js';
 import { EventSourcePeer } from './event-source-peer.js';
 import type { TestStack } from './test-stack.js';
 
@@ -34,6 +36,10 @@ const newFact = { deleted: false, epoch: 1, version: 1, sequence: 0 };
 
 /** Identity, as other services see it: JWKS over HTTP, tokens, questions and events. */
 export class IdentityPeer {
+  /** Deletions that it waits for; set by a test whose events do not tell them. */
+  openDeletions: readonly DeletionKey[] = [];
+  /** Of these, how many one answer tells. */
+  openDeletionsPage = 2;
   private readonly users = new Map<string, UserFact>();
   private readonly profiles = new Map<string, ProfileFact>();
   private readonly organizations = new Map<string, { name: string; isOperator: boolean; version: number }>();
@@ -56,6 +62,7 @@ export class IdentityPeer {
       const known = this.organizations.get(organizationId);
       return { organization: this.told(known && { organizationId, ...known }) };
     });
+    events.answer(openDeletionsSubject, (question: OpenDeletionsQuestion) => this.openDeletionsBehind(question));
     this.offer();
   }
 
@@ -89,8 +96,8 @@ export class IdentityPeer {
   }
 
   /** Makes a user; with `silently`, its event stays in the log, as if it were still on its way. */
-  async user(options: { email?: string; silently?: boolean } = {}): Promise<PeerUser> {
-    const userId = randomUUID();
+  async user(options: { userId?: string; email?: string; silently?: boolean } = {}): Promise<PeerUser> {
+    const { userId = randomUUID() } = options;
     const sessionId = randomUUID();
     const email = options.email ?? `${userId}@example.com`;
     const user: UserFact = { userId, email, emailConfirmed: true, ...newFact };
@@ -157,6 +164,12 @@ export class IdentityPeer {
   /** A fact as an answer tells it now. */
   private told<Known extends object>(known: Known | undefined): (Known & Pick<Revision, 'epoch' | 'sequence'>) | null {
     return known ? { ...known, epoch: this.events.epoch, sequence: this.events.log.length + 1 } : null;
+  }
+
+  private openDeletionsBehind({ after }: OpenDeletionsQuestion): DeletionKey[] {
+    const placeOf = ({ kind, id }: DeletionKey): string => `${kind} ${id}`;
+    const sorted = [...this.openDeletions].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+    return sorted.filter((row) => after === null || placeOf(row) > placeOf(after)).slice(0, this.openDeletionsPage);
   }
 
   private offer(): void {

@@ -15,6 +15,15 @@ const requestsUnderWay = `ARRAY(
   SELECT l.virtualtransaction FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
   WHERE l.locktype = 'virtualxid' AND a.datname = current_database() AND a.usename = '${rolesOf('conversations').app}')`;
 
+/** Asks for the erasure of what a user wrote, on behalf of whoever deleted the user; it begins again if there was one. */
+export function requestErasure(tx: Tx, userId: string): void {
+  tx.execute(
+    `INSERT INTO erasures (user_id, requested_at, actor_id, traceparent) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (user_id) DO UPDATE SET finished_at = NULL, waits_for = NULL`,
+    [userId, tx.now, tx.actorId, tx.trace.traceparent],
+  );
+}
+
 /**
  * Takes the erasure that has waited longest and holds it until the transaction ends. The first time, the requests then
  * under way are written down: every later one sees that the user is deleted and is refused.

@@ -3,6 +3,7 @@ import { Copies, onlyGone, userAtIdentity } from '#common/copies/index';
 import type { Tx } from '#common/database/index';
 import { Broker } from '#common/events/index';
 import { functionOwner } from '../functions/function.answer.js';
+import { requestErasure } from './erasure.js';
 
 /** Erasures asked for in one transaction. */
 const batchSize = 100;
@@ -15,10 +16,6 @@ const missedText = `
       OR EXISTS (SELECT FROM functions WHERE ${functionOwner} = u.user_id)
       OR EXISTS (SELECT FROM functions AS f WHERE f.created_by = u.user_id AND f.user_id <> f.created_by))
   LIMIT ${batchSize}`;
-
-const requestText = `
-  INSERT INTO erasures (user_id, requested_at, traceparent) SELECT unnest($1::uuid[]), $2, $3
-  ON CONFLICT (user_id) DO UPDATE SET finished_at = NULL, waits_for = NULL`;
 
 const unheardText = `
   SELECT count(*)::integer AS count FROM (
@@ -46,7 +43,7 @@ export class MissedErasures implements OnModuleInit {
   private async requestErasures(tx: Tx): Promise<number> {
     const found = await tx.query<{ id: string }>(missedText);
     const gone = await onlyGone(this.broker, userAtIdentity, found);
-    tx.execute(requestText, [gone, tx.now, tx.trace.traceparent]);
+    for (const id of gone) requestErasure(tx, id);
     return gone.length;
   }
 }

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { OrganizationsModule } from '../organizations/organizations.module.js';
-import { OnOrganizationDeletedRemoveLinks } from './handlers/on-organization.deleted.remove-links.js';
 import { OnProfileDeletedUnlinkUser } from './handlers/on-profile.deleted.unlink-user.js';
 import { OnUserDeletedUnlinkUser } from './handlers/on-user.deleted.unlink-user.js';
 import { LinksController } from './links.controller.js';
@@ -10,7 +9,7 @@ import { OrganizationRemovals } from './organization-removals.js';
 
 @Module({
   imports: [OrganizationsModule],
-  controllers: [LinksController, OnOrganizationDeletedRemoveLinks, OnProfileDeletedUnlinkUser, OnUserDeletedUnlinkUser],
+  controllers: [LinksController, OnProfileDeletedUnlinkUser, OnUserDeletedUnlinkUser],
   providers: [LinksService, OrganizationRemovals, MissedEffects],
 })
 export class LinksModule {}

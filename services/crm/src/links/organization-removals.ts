@@ -25,11 +25,14 @@ interface Remaining extends Record<string, unknown> {
   readonly customerIds: readonly string[];
 }
 
-/** Notes that the links of an organization are to be removed, on behalf of whoever deleted it. */
+/**
+ * Notes that the links of an organization are to be removed, on behalf of whoever deleted it. It waits for the job, where
+ * that has the request in hand: what is asked for again is done again.
+ */
 export function requestRemoval(tx: Tx, organizationId: string): void {
   tx.execute(
     `INSERT INTO organization_removals (organization_id, actor_id, traceparent) VALUES ($1, $2, $3)
-     ON CONFLICT (organization_id) DO NOTHING`,
+     ON CONFLICT (organization_id) DO UPDATE SET horizon = NULL`,
     [organizationId, tx.actorId, tx.trace.traceparent],
   );
 }
