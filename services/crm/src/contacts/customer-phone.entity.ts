@@ -37,7 +37,14 @@ export class CustomerPhone {
   phoneE164!: string | null;
 
   /** As on the customer: kept by triggers, read by the policies. */
-  @Column({ type: 'uuid', name: 'organization_ids', array: true, default: () => "'{}'", insert: false, update: false })
+  @Column({
+    type: 'uuid',
+    name: 'organization_ids',
+    array: true,
+    default: () => 'app.holders()',
+    insert: false,
+    update: false,
+  })
   organizationIds!: string[];
 
   @Column({ type: 'uuid', name: 'user_id', nullable: true, insert: false, update: false })

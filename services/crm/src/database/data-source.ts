@@ -5,6 +5,7 @@ import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken
 import { NewCustomers1795945000000 } from './migrations/1795945000000-new-customers.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
+import { ThinTriggers1795970000000 } from './migrations/1795970000000-thin-triggers.js';
 
 export default new Schema({
   entities,
@@ -14,6 +15,7 @@ export default new Schema({
     NewCustomers1795945000000,
     EventHealing1795950000000,
     OrganizationSequence1795960000010,
+    ThinTriggers1795970000000,
   ],
   url: process.env['OWNER_DATABASE_URL'],
 });

@@ -17,7 +17,7 @@ const isNew = `NEW.customer_id::text = current_setting('app.new_customer', true)
 /** Once others hold a customer too, it counts as new no longer. */
 const forgetNew = `PERFORM set_config('app.new_customer', '', true);`;
 
-const rememberNew = [
+export const rememberNew = [
   `CREATE FUNCTION app.hold_new_customer() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN
      NEW.organization_ids := array_remove(ARRAY[app.org()], NULL);
@@ -41,12 +41,12 @@ const inherit = `
   END IF;`;
 
 /** Entering the role that cannot log in takes longer than all that these functions do. */
-const callerTrigger = (name: string, timing: string, tables: readonly string[], body: string): string[] => [
+export const callerTrigger = (name: string, timing: string, tables: readonly string[], body: string): string[] => [
   `CREATE FUNCTION app.${name}() RETURNS trigger LANGUAGE plpgsql AS $$ ${body} $$`,
   ...tables.map((table) => `CREATE TRIGGER ${name} ${timing} ON ${table} FOR EACH ROW EXECUTE FUNCTION app.${name}()`),
 ];
 
-const inheritUnlessNew = [
+export const inheritUnlessNew = [
   ...callerTrigger(
     'inherit_holders',
     'BEFORE INSERT',
