@@ -83,7 +83,7 @@ export const guards: readonly Guard[] = [
   {
     name: 'kill-mark',
     file: `${events}/applier.js`,
-    pattern: /\(await this\.position\.mark\(epoch, sequence\)\) > killsToPark/,
+    pattern: /attempts > killsToPark/,
     without: 'false',
     spec: modelSpec,
   },

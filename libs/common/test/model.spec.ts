@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Applier, type Positioning } from '#common/events/applier';
+import { Applier, type Positioning, type Trial } from '#common/events/applier';
 import type { Arrival, Standing } from '#common/events/decision';
 import type { ReceivedEvent } from '#common/events/envelope';
 import { HandlerFailure } from '#common/events/handler-failure';
@@ -39,6 +39,7 @@ interface Pending {
 class Database implements Positioning<Pending> {
   kept: Kept = { standing: { epoch: 1, sequence: 0 }, attempt: null, leader: null, parked: [], effects: [] };
   private transactions = 0;
+  private leader = '';
 
   constructor(
     private readonly faults: History['faults'],
@@ -46,9 +47,9 @@ class Database implements Positioning<Pending> {
   ) {}
 
   begin(leader: string): { standing: Standing; killed: boolean } {
-    const killed = this.kept.leader !== null && this.kept.leader !== leader;
-    this.kept.leader = leader;
-    return { standing: this.kept.standing, killed };
+    this.leader = leader;
+    this.kept.leader ??= leader;
+    return { standing: this.kept.standing, killed: this.kept.leader !== leader };
   }
 
   async transaction<T>(work: (standing: Standing, tx: Pending, somethingParked: boolean) => Promise<T>): Promise<T> {
@@ -78,12 +79,16 @@ class Database implements Positioning<Pending> {
     tx.parked.push(event);
   }
 
-  async mark(epoch: number, sequence: number): Promise<number> {
+  async mark(epoch: number, sequence: number): Promise<Trial> {
     const { standing, attempt } = this.kept;
-    if (standing.epoch !== epoch || standing.sequence !== sequence - 1) return 0;
+    if (standing.epoch !== epoch || standing.sequence !== sequence - 1) return { attempts: 0, isAbsolved: false };
     const attempts = attempt?.sequence === sequence ? attempt.attempts + 1 : 1;
     this.kept.attempt = { sequence, attempts };
-    return attempts;
+    return { attempts, isAbsolved: this.kept.leader === null };
+  }
+
+  async lead(): Promise<void> {
+    this.kept.leader = this.leader;
   }
 }
 
@@ -183,7 +188,7 @@ class World {
     if (applier.standing.epoch < epoch) {
       this.snapshotAt = this.database.kept.standing.sequence;
       this.database.kept.standing = { epoch, sequence: 0 };
-      applier.startAt(this.database.kept.standing, false);
+      applier.standing = this.database.kept.standing;
     }
     const { rest } = await applier.apply(this.log.filter((event) => event.epoch === epoch).map(arrival));
     if (rest.length > 0) throw new Error('the log has no hole, and yet something is missing');

@@ -28,7 +28,16 @@ export interface Positioning<Transaction> {
   blocked(tx: Transaction, events: readonly ReceivedEvent[]): Promise<ReadonlyMap<string, number>>;
   advance(tx: Transaction, last: ReceivedEvent, stream: Arrival['stream']): void;
   park(tx: Transaction, event: ReceivedEvent, parking: Parking): void;
-  mark(epoch: number, sequence: number): Promise<number>;
+  mark(epoch: number, sequence: number): Promise<Trial>;
+  lead(): Promise<void>;
+}
+
+/** What is known of the one event that is about to be tried alone. */
+export interface Trial {
+  /** How often it was, this time included, since the position last moved. */
+  readonly attempts: number;
+  /** True when the replica whose mark was found has taken it back: it lives, and no event has killed it. */
+  readonly isAbsolved: boolean;
 }
 
 /** What of a delivery could not be applied: it lies behind a hole, or in a newer epoch of the owner's log. */
@@ -48,9 +57,13 @@ const done: Outcome = { rest: [], renewed: false };
  *
  * An event may also end the process. A mark for each batch would cost a commit for each; instead the leading replica
  * leaves one mark, when it begins, and takes it back when it ends (`Position.begin`, `leave`). Who finds another's mark
- * knows that it was killed within the batch that follows the position, and goes through as many events one by one, with
- * a committed mark before each. A mark there is exact, so an event that was alone at two deaths is the cause of them;
- * the first death of all is not counted, for it may be of any event in the batch, or of the operator's doing.
+ * takes it that the other was killed within the batch that follows the position, and goes through as many events one by
+ * one, with a committed mark before each. A mark there is exact, so an event that was alone at two deaths is the cause of
+ * them; the first death of all is not counted, for it may be of any event in the batch, or of the operator's doing.
+ *
+ * One that has only lost the lead lives, and says so as soon as it can: its mark stays in its place until then, or until
+ * the batch is gone through, and the care ends with it. Care costs more than ten times as much as a batch, so replicas too
+ * busy to hold the lead would else never again be fast enough to hold it.
  */
 export class Applier<Transaction = Tx> {
   /** Last event that took effect, as far as this replica knows. */
@@ -59,6 +72,8 @@ export class Applier<Transaction = Tx> {
   progressedAt = 0;
   private limit = batchSize;
   private carefulUntil = 0;
+  private hasMark = true;
+  private lost: AbortSignal | undefined;
   private marked = 0;
 
   constructor(
@@ -66,10 +81,16 @@ export class Applier<Transaction = Tx> {
     private readonly position: Positioning<Transaction>,
   ) {}
 
-  /** @param killed whether the replica that led before was killed at it */
-  startAt(standing: Standing, killed: boolean): void {
+  /**
+   * @param killed whether another's mark was found, and left where it was
+   * @param lost fires when another replica leads: what is not begun by then is that one's
+   */
+  startAt(standing: Standing, killed: boolean, lost?: AbortSignal): void {
     this.standing = standing;
-    if (killed) this.carefulUntil = standing.sequence + batchSize;
+    this.lost = lost;
+    this.hasMark = !killed;
+    if (!killed) this.carefulUntil = 0;
+    else if (!this.isCareful) this.carefulUntil = standing.sequence + batchSize;
   }
 
   /** True while what follows may be what killed another replica. */
@@ -90,9 +111,11 @@ export class Applier<Transaction = Tx> {
   }
 
   private async applyPart(part: readonly Arrival[]): Promise<Outcome> {
+    this.lost?.throwIfAborted();
     const first = part[0]!;
     if (this.isCareful && !(await this.mayTry(first.event)))
       return this.park(first, 'The process ended, twice, while it handled this event.', killsToPark);
+    if (!this.isCareful) await this.leaveMark();
     try {
       return await this.transact(part);
     } catch (error) {
@@ -187,9 +210,18 @@ export class Applier<Transaction = Tx> {
     const due = epoch === this.standing.epoch && sequence === this.standing.sequence + 1;
     // This process is alive: whatever became of its last attempt, the event did not end it.
     if (!due || this.marked === sequence) return true;
-    if ((await this.position.mark(epoch, sequence)) > killsToPark) return false;
+    const { attempts, isAbsolved } = await this.position.mark(epoch, sequence);
+    if (isAbsolved) this.carefulUntil = 0;
+    else if (attempts > killsToPark) return false;
     this.marked = sequence;
     return true;
+  }
+
+  /** Puts the own mark in the place of the one that was found. */
+  private async leaveMark(): Promise<void> {
+    if (this.hasMark) return;
+    await this.position.lead();
+    this.hasMark = true;
   }
 }
 

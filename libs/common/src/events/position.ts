@@ -3,6 +3,7 @@ import type { Statement } from '../database/batch.js';
 import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { continueTrace } from '../observability/trace.js';
+import type { Trial } from './applier.js';
 import type { Standing } from './decision.js';
 import { doubtsOf } from './doubts.js';
 import type { ReceivedEvent } from './envelope.js';
@@ -13,7 +14,7 @@ export interface Beginning {
   /** When the stream was made in which `streamSequence` was read; null before the first message. */
   readonly streamCreated: Date | null;
   readonly streamSequence: number;
-  /** True when another replica was leading and never said that it ended. */
+  /** True when another replica was leading and has not said that it ended. */
   readonly killed: boolean;
 }
 
@@ -44,8 +45,10 @@ export class Position {
    */
   private readonly opening: readonly Statement[];
 
+  /** @param replica what a mark is left with */
   constructor(
     private readonly source: ServiceName,
+    private readonly replica: string,
     private readonly system: SystemUnitOfWork,
   ) {
     const values = [source];
@@ -56,29 +59,36 @@ export class Position {
   }
 
   /**
-   * Reads the position and leaves the mark of a replica that leads. It need not outlive PostgreSQL, only the process, so
-   * that it waits for no disk.
+   * Reads the position and leaves the mark of a replica that leads, unless another's is there. It need not outlive
+   * PostgreSQL, only the process, so that it waits for no disk.
    */
-  begin(leader: string): Promise<Beginning> {
+  begin(): Promise<Beginning> {
     return this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
       tx.execute(`INSERT INTO events.subscription (source) VALUES ($1) ON CONFLICT (source) DO NOTHING`, [this.source]);
       const [row] = await tx.query<Record<string, never>>(
-        `UPDATE events.subscription AS s SET leader = $2
-         FROM (SELECT leader FROM events.subscription WHERE source = $1 FOR UPDATE) AS before WHERE s.source = $1
-         RETURNING s.epoch, s.applied_sequence::float8 AS sequence, s.stream_created AS "streamCreated",
-           s.stream_sequence::float8 AS "streamSequence", coalesce(before.leader <> $2, false) AS killed`,
-        [this.source, leader],
+        `UPDATE events.subscription SET leader = coalesce(leader, $2) WHERE source = $1
+         RETURNING ${standingColumns}, stream_created AS "streamCreated", stream_sequence::float8 AS "streamSequence",
+           leader <> $2 AS killed`,
+        [this.source, this.replica],
       );
       const { epoch, sequence, ...beginning } = row as unknown as Beginning & Standing;
       return { ...beginning, standing: { epoch, sequence } };
     });
   }
 
-  /** Takes the mark back: whatever ends from now on, ends in good order. */
-  async leave(leader: string): Promise<void> {
+  /** Leaves the mark in place of another's. */
+  async lead(): Promise<void> {
+    await this.system.read({
+      text: `UPDATE events.subscription SET leader = $2 WHERE source = $1`,
+      values: [this.source, this.replica],
+    });
+  }
+
+  /** Takes the own mark back: whatever ends from now on, ends in good order. */
+  async leave(): Promise<void> {
     await this.system.read({
       text: `UPDATE events.subscription SET leader = NULL WHERE source = $1 AND leader = $2`,
-      values: [this.source, leader],
+      values: [this.source, this.replica],
     });
   }
 
@@ -133,15 +143,16 @@ export class Position {
     );
   }
 
-  /** Commits that an event is about to be tried alone; returns how often that was so since the position last moved. */
-  async mark(epoch: number, sequence: number): Promise<number> {
-    const [row] = await this.system.read<{ attempts: number }>({
+  /** Commits that an event is about to be tried alone. */
+  async mark(epoch: number, sequence: number): Promise<Trial> {
+    const [row] = await this.system.read<Trial & Record<string, unknown>>({
       text: `UPDATE events.subscription SET attempt_sequence = $3,
           attempts = CASE WHEN attempt_sequence = $3 THEN attempts + 1 ELSE 1 END
-        WHERE source = $1 AND epoch = $2 AND applied_sequence = $3 - 1 RETURNING attempts`,
+        WHERE source = $1 AND epoch = $2 AND applied_sequence = $3 - 1
+        RETURNING attempts, leader IS NULL AS "isAbsolved"`,
       values: [this.source, epoch, sequence],
     });
-    return row?.attempts ?? 0;
+    return row ?? { attempts: 0, isAbsolved: false };
   }
 
   /** Keeps a watermark once everything below it is applied; false while it is not. */

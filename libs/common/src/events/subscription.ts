@@ -44,7 +44,6 @@ export interface SubscriptionOptions {
 export class Subscription {
   /** Messages that were no events of the source. */
   dropped = 0;
-  private readonly id = randomUUID();
   private readonly position: Position;
   private readonly applier: Applier;
   private readonly replayer: Replayer;
@@ -53,6 +52,7 @@ export class Subscription {
   private readonly stopping = new AbortController();
   private readonly logger: Logger;
   private leading = false;
+  private owesLeave = false;
   private endFollowing: (() => void) | undefined;
   private pendingWatermark: { readonly watermark: Watermark; readonly since: number } | undefined;
   private parked = 0;
@@ -61,7 +61,7 @@ export class Subscription {
   constructor(private readonly options: SubscriptionOptions) {
     const { service, source, system, systemUrl, dispatch } = options;
     this.logger = options.logger.child({ source });
-    this.position = new Position(source, system);
+    this.position = new Position(source, randomUUID(), system);
     this.applier = new Applier({ dispatch, logger: this.logger }, this.position);
     this.replayer = new Replayer(source, system, this.position, dispatch, this.logger);
     this.lease = new Lease(systemUrl, `${service} applies ${source}`, this.logger);
@@ -82,6 +82,7 @@ export class Subscription {
 
   private async lead(): Promise<number> {
     if (!this.options.broker.connected) return 500;
+    await this.leave();
     await this.lease.hold(this.stopping.signal, async (lost) => {
       try {
         await this.follow(lost);
@@ -90,16 +91,25 @@ export class Subscription {
       } finally {
         this.leading = false;
         this.pendingWatermark = undefined;
-        // What killed another may still be ahead: the mark stays for whoever meets it.
-        if (!this.applier.isCareful) await this.position.leave(this.id).catch(() => undefined);
+        await this.leave();
       }
     });
     return 100;
   }
 
+  /** Who leads now is careful until it has heard this; a database that is out of reach hears it later. */
+  private async leave(): Promise<void> {
+    if (!this.owesLeave) return;
+    await this.position.leave().then(
+      () => (this.owesLeave = false),
+      () => undefined,
+    );
+  }
+
   private async follow(lost: AbortSignal): Promise<void> {
-    const beginning = await unlessAborted(this.position.begin(this.id), lost);
-    this.applier.startAt(beginning.standing, beginning.killed);
+    const begun = this.position.begin().finally(() => (this.owesLeave = true));
+    const beginning = await unlessAborted(begun, lost);
+    this.applier.startAt(beginning.standing, beginning.killed, lost);
     this.leading = true;
     const { service, source, broker } = this.options;
     const { created, messages } = await this.unlessLost(consume(broker, { service, source, beginning }), lost);
@@ -136,7 +146,7 @@ export class Subscription {
   private async begin(lost: AbortSignal): Promise<void> {
     const { source, snapshots } = this.options;
     await unlessAborted(snapshots.ensure(source, lost), lost);
-    this.applier.startAt(await this.position.report(), false);
+    this.applier.standing = await this.position.report();
     await this.catchUp(lost).catch((error: unknown) => this.goOnWithout(error));
   }
 
