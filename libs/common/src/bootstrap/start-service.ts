@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions, NestMicroservice } from '@nestjs/microservices';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type Observable, throwError } from 'rxjs';
 import { routePolicies } from '../auth/route-policies.js';
@@ -34,6 +35,9 @@ class ServiceModule {}
 export async function startService<Config extends ServiceConfig>(
   definition: ServiceDefinition<Config>,
 ): Promise<{ app: NestFastifyApplication; url: string }> {
+  // Helpers of the collector wait for a processor behind the other processes, and the main thread waits for them: several
+  // milliseconds, twenty times a second, for what one thread does in one.
+  setFlagsFromString('--no-parallel-scavenge');
   const { name, config } = definition;
   const logger = createLogger(name, config.LOG_LEVEL);
   const schema = await new Schema({ entities: definition.entities }).load();

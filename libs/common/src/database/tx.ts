@@ -1,9 +1,10 @@
-import type { PoolClient, QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
 import type { EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
 import { type Caller, organizationRequired } from '../auth/caller.js';
 import { contractOf, type EventClass } from '../contracts/contract.js';
 import type { Trace } from '../observability/trace.js';
-import { sendBatch, type Statement } from './batch.js';
+import type { Statement } from './batch.js';
+import type { Connection } from './connection.js';
 import { newId } from './ids.js';
 import type { Schema } from './schema.js';
 
@@ -19,7 +20,7 @@ export interface Emission<Data extends object> {
 }
 
 export interface TxOptions {
-  readonly client: PoolClient;
+  readonly connection: Connection;
   readonly schema: Schema;
   /** Enters a transaction that is not begun yet; sent with the first statements. */
   readonly entrance?: Statement;
@@ -46,12 +47,12 @@ export class Tx {
   readonly now: Date;
   readonly trace: Trace;
   readonly actorId: string | null;
-  private readonly client: PoolClient;
+  private readonly connection: Connection;
   private readonly schema: Schema;
   private readonly collected: Collected;
 
   constructor(options: TxOptions, shared?: Tx) {
-    this.client = options.client;
+    this.connection = options.connection;
     this.schema = options.schema;
     const { entrance } = options;
     this.collected = shared?.collected ?? { entrance, begun: entrance === undefined, pending: [], outbox: [] };
@@ -62,7 +63,7 @@ export class Tx {
 
   /** The same transaction on behalf of another actor and trace: what an event's handler acts with. */
   onBehalfOf(trace: Trace, actorId: string | null): Tx {
-    return new Tx({ client: this.client, schema: this.schema, now: this.now, trace, actorId }, this);
+    return new Tx({ connection: this.connection, schema: this.schema, now: this.now, trace, actorId }, this);
   }
 
   /** A fresh id; time-ordered (UUID v7, RFC 9562), which keeps indexes compact. */
@@ -74,7 +75,7 @@ export class Tx {
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     const begin = this.begun ? [] : [{ text: 'BEGIN' }];
     this.collected.begun = true;
-    const results = await sendBatch(this.client, [...begin, ...this.takePending(), { text, values }]);
+    const results = await this.connection.send([...begin, ...this.takePending(), { text, values }]);
     return results.at(-1)!.rows as Row[];
   }
 
@@ -157,7 +158,7 @@ export class Tx {
       statements.push(outboxInsert(outbox.slice(first, first + eventsPerInsert)));
     }
     if (begun) statements.push({ text: 'COMMIT' });
-    await sendBatch(this.client, statements);
+    await this.connection.send(statements);
   }
 
   private takePending(): Statement[] {

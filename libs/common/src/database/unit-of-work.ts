@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import type { PoolClient, QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
 import { type Caller, type Entry, judge, type Refusal, type RequestContext } from '../auth/caller.js';
 import type { Trace } from '../observability/trace.js';
-import { sendBatch, type Statement, type StatementResult } from './batch.js';
+import type { Statement, StatementResult } from './batch.js';
+import { type Connection, withConnection } from './connection.js';
 import { type ConstraintProblems, isBroken, isRetriable, toProblem } from './errors.js';
 import { isMistaken, RememberedCallers } from './remembered-callers.js';
 import type { Schema } from './schema.js';
@@ -75,7 +76,7 @@ export class UnitOfWork {
   }
 
   private send(statements: readonly Statement[]): Promise<StatementResult[]> {
-    return this.guarded(() => withClient(this.options.pool, (client) => sendBatch(client, statements)));
+    return this.guarded(() => withConnection(this.options.pool, (connection) => connection.send(statements)));
   }
 
   /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
@@ -90,18 +91,22 @@ export class UnitOfWork {
     }
   }
 
-  /** Spares the round trip of the look-up; resolves with nothing when the caller is no longer who is remembered. */
+  /**
+   * Spares the round trip of the look-up; resolves with nothing when the caller is no longer who is remembered. While few
+   * wait for a connection none is kept for what is still being prepared; when many do, the time that is noted would be old.
+   */
   private attemptAs<T>(
     caller: Caller,
     context: RequestContext,
     work: (tx: RequestTx) => Promise<T>,
   ): Promise<{ value: T } | undefined> {
     const { pool, schema, onEvents } = this.options;
-    return withClient(pool, async (client) => {
+    return withConnection(pool, async (connection) => {
+      if (pool.waitingCount >= pool.options.max) await connection.take();
       const now = this.callers.now();
       const entrance = this.callers.enter(context, caller, now);
       const tx = new RequestTx(
-        { client, schema, now, trace: context.trace, actorId: context.userId, entrance },
+        { connection, schema, now, trace: context.trace, actorId: context.userId, entrance },
         caller,
       );
       try {
@@ -109,7 +114,7 @@ export class UnitOfWork {
         await commit(tx, onEvents);
         return { value };
       } catch (error) {
-        if (tx.begun && !isBroken(error)) await sendBatch(client, [rollback]);
+        if (tx.begun && !isBroken(error)) await connection.send([rollback]);
         // What is thrown before anything was sent rests on memory alone.
         if (tx.entered && !isMistaken(error)) throw error;
         this.callers.forget(context);
@@ -119,18 +124,18 @@ export class UnitOfWork {
   }
 
   private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
-    return inTransaction(this.options.pool, [this.enter(context)], async (client, [entered], sentAt) => {
+    return inTransaction(this.options.pool, [this.enter(context)], async (connection, [entered], sentAt) => {
       const entry = entered!.rows[0] as unknown as Entry;
       this.callers.setClock(entry.at, sentAt, Date.now());
       const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
       if (refusal) {
-        await sendBatch(client, [rollback]);
+        await connection.send([rollback]);
         return { granted: false as const, refusal, entry };
       }
       const caller = callerOf(context, entry);
       this.callers.remember(context, caller);
       const tx = new RequestTx(
-        { client, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
+        { connection, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
         caller,
       );
       const value = await work(tx);
@@ -173,7 +178,7 @@ export class SystemUnitOfWork {
   /** One statement, in one round trip. */
   async read<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
     const [result] = await retried(
-      () => withClient(this.options.pool, (client) => sendBatch(client, [statement])),
+      () => withConnection(this.options.pool, (connection) => connection.send([statement])),
       this.options.constraints,
     );
     return result!.rows as Row[];
@@ -203,10 +208,10 @@ export class SystemUnitOfWork {
     origin: SystemOrigin,
     work: (tx: Tx, opened: readonly StatementResult[]) => Promise<T>,
   ): Promise<T> {
-    return inTransaction(this.options.pool, [clock, ...opening], async (client, [told, ...opened]) => {
+    return inTransaction(this.options.pool, [clock, ...opening], async (connection, [told, ...opened]) => {
       const { schema, onEvents } = this.options;
       const now = told!.rows[0]!['at'];
-      const tx = new Tx({ client, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
+      const tx = new Tx({ connection, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
       const value = await work(tx, opened);
       await commit(tx, onEvents);
       return value;
@@ -238,32 +243,18 @@ async function commit(tx: Tx, onEvents: () => void): Promise<void> {
 function inTransaction<T>(
   pool: pg.Pool,
   opening: readonly Statement[],
-  body: (client: PoolClient, opened: readonly StatementResult[], sentAt: number) => Promise<T>,
+  body: (connection: Connection, opened: readonly StatementResult[], sentAt: number) => Promise<T>,
 ): Promise<T> {
-  return withClient(pool, async (client) => {
+  return withConnection(pool, async (connection) => {
     try {
       const sentAt = Date.now();
-      const [, ...opened] = await sendBatch(client, [{ text: 'BEGIN' }, ...opening]);
-      return await body(client, opened, sentAt);
+      const [, ...opened] = await connection.send([{ text: 'BEGIN' }, ...opening]);
+      return await body(connection, opened, sentAt);
     } catch (error) {
-      if (!isBroken(error)) await sendBatch(client, [rollback]);
+      if (!isBroken(error)) await connection.send([rollback]);
       throw error;
     }
   });
-}
-
-/** Lends a connection; one that may be out of step is closed instead of going back to the pool. */
-async function withClient<T>(pool: pg.Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken = false;
-  try {
-    return await work(client);
-  } catch (error) {
-    broken = isBroken(error);
-    throw error;
-  } finally {
-    client.release(broken);
-  }
 }
 
 async function retried<T>(work: () => Promise<T>, constraints: ConstraintProblems): Promise<T> {
