@@ -92,7 +92,7 @@ export class EventStack {
 
   /** Waits until a count has reached what the log holds; milliseconds by this process's clock. */
   async reached(count: () => Promise<number>): Promise<number> {
-    const limit = performance.now() + 60_000;
+    const limit = performance.now() + 180_000;
     while ((await this.pending()) > 0 || (await count()) < (await this.logged())) {
       if (performance.now() > limit) {
         const counts = [await this.pending(), await this.logged(), await this.published(), await this.applied()];
