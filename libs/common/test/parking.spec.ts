@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type LoggedEvent, ParkedEvents } from '#common/events/index';
+import { Position } from '#common/events/position';
 import { createPool, Schema, SystemUnitOfWork } from '#common/database/index';
 import {
   eventually,
@@ -21,6 +22,7 @@ let identity: IdentityPeer;
 let licensing: LicensingPeer;
 let replica: TestService;
 let member: PeerMember;
+let system: SystemUnitOfWork;
 let parked: ParkedEvents;
 
 const operator = { id: null, name: 'a test' };
@@ -38,7 +40,8 @@ beforeAll(async () => {
   const pool = createPool({ url, name: 'test', max: 2, onError: () => undefined });
   stack.onStop(() => pool.end());
   const schema = await new Schema({ entities: [] }).load();
-  parked = new ParkedEvents(new SystemUnitOfWork({ pool, schema, constraints: {}, onEvents: () => undefined }));
+  system = new SystemUnitOfWork({ pool, schema, constraints: {}, onEvents: () => undefined });
+  parked = new ParkedEvents(system);
   await settled();
 });
 
@@ -202,6 +205,26 @@ describe('a replica', () => {
     await settled();
     expect(await effectsOf([event])).toEqual(['after all that']);
   }, 120_000);
+});
+
+describe('an event that is tried alone', () => {
+  const lead = async () => {
+    const position = new Position('conversations', randomUUID(), system);
+    await position.begin();
+    return position;
+  };
+
+  it('is not charged with replicas that only lose the lead at it', async () => {
+    for (let n = 0; n < 4; n += 1) {
+      const position = await lead();
+      expect(await position.mark(1, 1)).toMatchObject({ attempts: 1 });
+      await position.leave(1);
+    }
+  });
+
+  it('is charged with those that never say that they live', async () => {
+    for (const attempts of [1, 2, 3]) expect(await (await lead()).mark(1, 1)).toEqual({ attempts, isAbsolved: false });
+  });
 });
 
 describe('a process of its own', () => {

@@ -70,11 +70,12 @@ export class Applier<Transaction = Tx> {
   standing: Standing = { epoch: 1, sequence: 0 };
   /** When this replica last applied anything, by `performance.now()`. */
   progressedAt = 0;
+  /** Sequence of the event that was last tried alone; 0 for none. */
+  tried = 0;
   private limit = batchSize;
   private carefulUntil = 0;
   private hasMark = true;
   private lost: AbortSignal | undefined;
-  private marked = 0;
 
   constructor(
     private readonly options: ApplierOptions<Transaction>,
@@ -209,11 +210,11 @@ export class Applier<Transaction = Tx> {
   private async mayTry({ epoch, sequence }: ReceivedEvent): Promise<boolean> {
     const due = epoch === this.standing.epoch && sequence === this.standing.sequence + 1;
     // This process is alive: whatever became of its last attempt, the event did not end it.
-    if (!due || this.marked === sequence) return true;
+    if (!due || this.tried === sequence) return true;
     const { attempts, isAbsolved } = await this.position.mark(epoch, sequence);
     if (isAbsolved) this.carefulUntil = 0;
     else if (attempts > killsToPark) return false;
-    this.marked = sequence;
+    this.tried = sequence;
     return true;
   }
 

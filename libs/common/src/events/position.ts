@@ -84,11 +84,16 @@ export class Position {
     });
   }
 
-  /** Takes the own mark back: whatever ends from now on, ends in good order. */
-  async leave(): Promise<void> {
+  /**
+   * Takes the own mark back: whatever ends from now on, ends in good order. So does what was tried alone last, which did not
+   * end this process.
+   */
+  async leave(tried: number): Promise<void> {
     await this.system.read({
-      text: `UPDATE events.subscription SET leader = NULL WHERE source = $1 AND leader = $2`,
-      values: [this.source, this.replica],
+      text: `UPDATE events.subscription SET leader = nullif(leader, $2),
+          attempts = attempts - CASE WHEN attempt_sequence = $3 AND attempts > 0 THEN 1 ELSE 0 END
+        WHERE source = $1 AND (leader = $2 OR attempt_sequence = $3)`,
+      values: [this.source, this.replica, tried],
     });
   }
 

@@ -100,8 +100,11 @@ export class Subscription {
   /** Who leads now is careful until it has heard this; a database that is out of reach hears it later. */
   private async leave(): Promise<void> {
     if (!this.owesLeave) return;
-    await this.position.leave().then(
-      () => (this.owesLeave = false),
+    await this.position.leave(this.applier.tried).then(
+      () => {
+        this.owesLeave = false;
+        this.applier.tried = 0;
+      },
       () => undefined,
     );
   }
