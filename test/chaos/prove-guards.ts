@@ -16,11 +16,12 @@ interface Verdict {
 }
 
 /** Runs a spec in a folder with its own copy of the compiled code. */
-function runSpec(folder: string, spec: string): Promise<Verdict> {
+function runSpec(folder: string, { spec, test }: Guard): Promise<Verdict> {
   return new Promise((resolve, reject) => {
     const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+    const only = test === undefined ? [] : ['--testNamePattern', test];
     const jest = join('node_modules', 'jest', 'bin', 'jest.js');
-    const child = spawn(process.execPath, [...args, jest, '--runInBand', '--forceExit', spec], {
+    const child = spawn(process.execPath, [...args, jest, '--runInBand', '--forceExit', spec, ...only], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -45,7 +46,7 @@ function runSpec(folder: string, spec: string): Promise<Verdict> {
 async function prove(guard: Guard): Promise<string[]> {
   const folder = await withoutGuard(guard);
   try {
-    const { failed, tests } = await runSpec(folder, guard.spec);
+    const { failed, tests } = await runSpec(folder, guard);
     const verdict = failed ? 'fails, as it must' : 'PASSES: NOTHING NOTICES';
     return [
       `without ${guard.name}: ${guard.spec.replace(/\.js$/, '')} ${verdict}`,
@@ -56,18 +57,18 @@ async function prove(guard: Guard): Promise<string[]> {
   }
 }
 
-const only = process.argv.slice(2);
+const wanted = process.argv.slice(2);
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => ending.abort());
 const lines: string[] = [];
 for (const guard of guards) {
-  if (stopping.aborted || (only.length > 0 && !only.includes(guard.name))) continue;
+  if (stopping.aborted || (wanted.length > 0 && !wanted.includes(guard.name))) continue;
   const result = await prove(guard).catch((error: unknown) => [
     `without ${guard.name}: PROVES NOTHING: ${String(error)}`,
   ]);
   console.log(result.join('\n'));
   lines.push(...result);
 }
-if (only.length === 0 && !stopping.aborted) {
+if (wanted.length === 0 && !stopping.aborted) {
   const folder = join('test', 'chaos', 'results');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'guards.txt'), `${lines.join('\n')}\n`);
