@@ -119,8 +119,8 @@ export class IdentityPeer {
     role: Role,
     options: { organizationId?: string; user?: PeerUser; email?: string; silently?: boolean } = {},
   ): Promise<PeerMember> {
-    const { silently } = options;
-    const user = options.user ?? (await this.user(options));
+    const { email, silently } = options;
+    const user = options.user ?? (await this.user({ ...(email && { email }), ...(silently && { silently }) }));
     const organizationId =
       options.organizationId ??
       (await this.organization({ isOperator: role === 'platform_admin', ...(silently && { silently }) }));
