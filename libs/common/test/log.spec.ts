@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { loadConfig, ServiceConfig } from '#common/config/index';
 import type { LogPage } from '#common/events/log-reader';
+import { nextText } from '#common/events/relay';
+import { rowsRead } from '#common/testing/explain';
 import { type Define, eventually, TestStack } from '#common/testing/index';
 
 let stack: TestStack;
@@ -20,6 +22,24 @@ const defineNothing: Define = (environment) => ({
   entities: [],
   constraints: {},
   imports: [],
+});
+
+describe('what is next to publish', () => {
+  it.each(['force_custom_plan', 'force_generic_plan'] as const)(
+    'is read without the rest of a long log (%s)',
+    async (mode) => {
+      const { system } = await stack.database('crm');
+      await stack.sql(
+        'crm',
+        `INSERT INTO events.log (sequence, epoch, event_id, type, aggregate_id, aggregate_version, occurred_at, data)
+         SELECT n, 1, gen_random_uuid(), 'message.created', gen_random_uuid(), 1, now(), '{}'
+         FROM generate_series((SELECT count(*) + 1 FROM events.log), (SELECT count(*) + 20000 FROM events.log)) AS n`,
+      );
+      await stack.sql('crm', 'ANALYZE events.log');
+      const { most } = await rowsRead(system, {}, { text: nextText, values: [5_000] }, mode);
+      expect(most).toBe(1_000);
+    },
+  );
 });
 
 describe('positions that subscribers report', () => {

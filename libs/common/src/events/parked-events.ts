@@ -36,7 +36,7 @@ const reasonLimit = 500;
 const list = `SELECT source, sequence::float8 AS sequence, epoch, event_id AS id, type, aggregate_id AS "aggregateId",
     aggregate_version AS "aggregateVersion", error, behind::float8 AS behind, attempts, parked_at AS "parkedAt",
     replay_requested_at AS "replayRequestedAt"
-  FROM events.parked WHERE $1::text IS NULL OR source = $1 ORDER BY source, epoch, sequence LIMIT ${listLimit}`;
+  FROM events.parked WHERE $1::text IS NULL OR source = $1 ORDER BY source, epoch, parked.sequence LIMIT ${listLimit}`;
 
 /** Of one sequence in two epochs, the older comes first. */
 const chosen = `SELECT * FROM events.parked WHERE source = $1 AND sequence = $2 ORDER BY epoch LIMIT 1`;

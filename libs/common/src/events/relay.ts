@@ -23,6 +23,10 @@ const fewEvents = 12;
 const checkEvery = 5_000;
 const checkMissingEvery = 200;
 
+/** By the column, not by its name alone: that would be the converted one of the list, which no index is in the order of. */
+export const nextText = `SELECT ${loggedEventColumns} FROM events.log AS l
+  WHERE l.sequence > $1 ORDER BY l.sequence LIMIT ${batchSize}`;
+
 /** The row of `events.head` as a round finds it. */
 interface Head {
   /** False while nobody has checked this incarnation of the database against the stream. */
@@ -207,7 +211,7 @@ export class Relay {
 
   private read(after: number): Promise<(LoggedEvent & Record<string, unknown>)[]> {
     return this.system.read({
-      text: `SELECT ${loggedEventColumns} FROM events.log WHERE sequence > $1 ORDER BY sequence LIMIT ${batchSize}`,
+      text: nextText,
       values: [after],
     });
   }

@@ -36,7 +36,7 @@ export function readParked(
         aggregate_version AS "aggregateVersion", left(error, 500) AS error, behind::float8 AS behind, attempts,
         app.iso(parked_at) AS "parkedAt", app.iso(replay_requested_at) AS "replayRequestedAt"
       FROM events.parked WHERE source = $1 AND (epoch, sequence) > ($2, $3) AND ($4::bigint IS NULL OR sequence = $4)
-      ORDER BY epoch, sequence LIMIT $5`,
+      ORDER BY parked.epoch, parked.sequence LIMIT $5`,
     values: [source, after.epoch, after.sequence, sequence ?? null, limit],
   });
 }
