@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   authorizationCopies,
+  copiedDatabase,
   eventHealing,
   eventTables,
   mistakenCaller,
@@ -24,6 +25,7 @@ const thing = (service: 'identity' | 'crm'): string[] => [
   ...(service === 'crm' ? authorizationCopies(service, { licenses: true }) : []),
   ...mistakenCaller(service, { licenses: service === 'crm' }).up,
   ...eventHealing(service).up,
+  ...copiedDatabase.up,
   ...['thing', 'bare_outbox', 'effect'].flatMap((table) => protect(service, table)),
 ];
 

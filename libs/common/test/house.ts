@@ -7,6 +7,7 @@ import { loadConfig, ServiceConfig } from '#common/config/index';
 import { EventContract, type OrganizationUpdated } from '#common/contracts/index';
 import {
   authorizationCopies,
+  copiedDatabase,
   mistakenCaller,
   eventHealing,
   eventTables,
@@ -28,6 +29,7 @@ export const noteSchema = [
   ...authorizationCopies('crm', { licenses: true }),
   ...mistakenCaller('crm', { licenses: true }).up,
   ...eventHealing('crm').up,
+  ...copiedDatabase.up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {
     app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],

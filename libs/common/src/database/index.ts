@@ -6,6 +6,7 @@ export { Schema } from './schema.js';
 export { authorizationCopies } from './sql/authorization-copies.js';
 export { creationOrder } from './sql/creation-order.js';
 export { mistakenCaller } from './sql/mistaken-caller.js';
+export { copiedDatabase } from './sql/copied-database.js';
 export { eventHealing } from './sql/event-healing.js';
 export { eventTables } from './sql/event-tables.js';
 export { everyOrganization } from './sql/feed.js';

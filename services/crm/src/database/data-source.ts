@@ -6,6 +6,7 @@ import { NewCustomers1795945000000 } from './migrations/1795945000000-new-custom
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
 import { ThinTriggers1795970000000 } from './migrations/1795970000000-thin-triggers.js';
+import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 
 export default new Schema({
   entities,
@@ -16,6 +17,7 @@ export default new Schema({
     EventHealing1795950000000,
     OrganizationSequence1795960000010,
     ThinTriggers1795970000000,
+    CopiedDatabase1795980000000,
   ],
   url: process.env['OWNER_DATABASE_URL'],
 });

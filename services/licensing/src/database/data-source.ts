@@ -4,6 +4,7 @@ import { Licensing1764547200000 } from './migrations/1764547200000-licensing.js'
 import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
+import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 
 const url = process.env['OWNER_DATABASE_URL'];
 
@@ -15,6 +16,7 @@ export default new Schema({
     MistakenCaller1795940000000,
     EventHealing1795950000000,
     OrganizationSequence1795960000010,
+    CopiedDatabase1795980000000,
   ],
   ...(url !== undefined && { url }),
 });

@@ -74,13 +74,12 @@ const sequenceOutbox = `
  * - Its last event is of the log: publishing goes on after it, whether head had thought more (the stream lost its end) or
  *   less (a relay died before it could write down what it had published).
  * - Somebody has seen an event that head is still to number (the stream, the relay, a subscriber): the database is an
- *   earlier copy. So it may be when it is a new incarnation and the stream, being new or shorter, cannot tell; and so it
- *   is taken to be when it is another database or a file filled anew: what was lost may have been told in answers, which
- *   leave no trace in any log. Numbering goes on where this log ends, in another epoch: in one log a sequence names one event, and the epoch only grows with it.
+ *   earlier copy. So it may be when it is a new incarnation and the stream, being new or shorter, cannot tell. Numbering
+ *   goes on where this log ends, in another epoch: in one log a sequence names one event, and the epoch only grows with it.
  *
  * \`epoch_since\` is the last sequence that the epoch shares with the one before; 0 when that is not known.
  */
-const checkStream = `
+export const checkStream = `
   CREATE FUNCTION events.check_stream(known_created timestamptz, known_stream bigint, known_published bigint,
     created timestamptz, last_stream bigint, last_epoch integer, last_sequence bigint, last_id uuid,
     seen_epoch integer, seen_sequence bigint)
@@ -91,7 +90,6 @@ const checkStream = `
     current_incarnation text := events.incarnation();
     witness record;
     is_new boolean;
-    is_copy boolean;
     is_another boolean;
     is_behind boolean;
     is_logged boolean;
@@ -100,9 +98,6 @@ const checkStream = `
   BEGIN
     SELECT * INTO head FROM events.head FOR UPDATE;
     is_new := head.incarnation IS DISTINCT FROM current_incarnation;
-    -- The time at which the server started is the last part.
-    is_copy := coalesce(regexp_replace(head.incarnation, '/[^/]*$', '')
-      <> regexp_replace(current_incarnation, '/[^/]*$', ''), false);
     is_another := coalesce(head.stream_created <> created, false);
     is_logged := EXISTS (SELECT FROM events.log AS l
       WHERE l.sequence = last_sequence AND l.epoch = last_epoch AND l.event_id = last_id);
@@ -120,7 +115,7 @@ const checkStream = `
       ORDER BY 1 DESC, 2 DESC LIMIT 1;
     is_restored := (witness.epoch, witness.sequence) >= (head.epoch, head.next_sequence)
       OR (is_new AND head.next_sequence > 1
-        AND (is_copy OR is_another OR is_behind OR (last_stream > head.stream_sequence AND last_sequence IS NULL)));
+        AND (is_another OR is_behind OR (last_stream > head.stream_sequence AND last_sequence IS NULL)));
     IF is_another OR (NOT is_logged AND (is_behind OR (head.stream_created IS NULL AND NOT is_restored))) THEN
       resume := least(head.published_sequence,
         (SELECT min(l.sequence) - 1 FROM events.log AS l WHERE l.logged_at > now() - interval '7 days'));
