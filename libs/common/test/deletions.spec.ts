@@ -1,52 +1,21 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ServiceName } from '#common/contracts/index';
-import { eventually, type HttpClient, type TestService, TestStack } from '#common/testing/index';
+import { eventually, TestStack } from '#common/testing/index';
 import { defineConversations } from '../../../services/conversations/src/conversations.definition.js';
 import { defineCrm } from '../../../services/crm/src/crm.definition.js';
-import { defineIdentity } from '../../../services/identity/src/identity.definition.js';
-import { defineLicensing } from '../../../services/licensing/src/licensing.definition.js';
-
-const password = 'correct horse battery';
-const admin = { email: 'root@operator.example', password };
+import { allReady, type FourServices, password, startFourServices } from './four-services.js';
 
 let stack: TestStack;
-let services: Record<ServiceName, TestService>;
-let asAdmin: HttpClient;
+let services: FourServices['services'];
+let asAdmin: FourServices['asAdmin'];
 
 beforeAll(async () => {
   stack = await TestStack.start();
-  const identity = await stack.service('identity', defineIdentity, {
-    SECRETS_KEY: `test:${randomBytes(32).toString('base64')}`,
-    AUTH_AUTOCONFIRM: 'true',
-    PLATFORM_ADMIN_EMAIL: admin.email,
-    PLATFORM_ADMIN_PASSWORD: admin.password,
-    DELETION_DEADLINE: '3',
-  });
-  const settings = { IDENTITY_URL: identity.http.url, DELETION_DEADLINE: '3' };
-  const [licensing, crm, conversations] = await Promise.all([
-    stack.service('licensing', defineLicensing, settings),
-    stack.service('crm', defineCrm, settings),
-    stack.service('conversations', defineConversations, settings),
-  ]);
-  services = { identity, licensing, crm, conversations };
-  await eventually(allReady);
-  asAdmin = identity.http.as(
-    await eventually(async () => {
-      const { status, body } = await identity.http.post('/auth/v1/token?grant_type=password', admin);
-      expect(status).toBe(200);
-      return body.access_token as string;
-    }),
-  );
+  ({ services, asAdmin } = await startFourServices(stack));
 }, 60_000);
 
 afterAll(() => stack.stop());
-
-async function allReady(): Promise<void> {
-  for (const { http } of Object.values(services)) {
-    expect((await http.get('/health/ready')).body).toMatchObject({ status: 'ok' });
-  }
-}
 
 const signUp = async (): Promise<{ id: string; token: string }> => {
   const credentials = { email: `${randomUUID()}@example.com`, password };
@@ -81,7 +50,7 @@ const head = async () => {
 const allPublished = () => eventually(async () => expect(await head()).toMatchObject({ unpublished: 0 }));
 
 const stateOf = async (id: string) => {
-  const { body } = await asAdmin.get(`/v1/admin/deletions?id=${id}`);
+  const { body } = await asAdmin('identity').get(`/v1/admin/deletions?id=${id}`);
   expect(body.data).toHaveLength(1);
   const { state, services: everywhere } = body.data[0];
   return { state, crm: everywhere.crm.state, conversations: everywhere.conversations.state };
@@ -105,7 +74,7 @@ describe('deletions that are under way at a restored owner', () => {
     const conversationId = await created('conversations', busy.token, '/v1/conversations', { title: 'gone' });
     await Promise.all([services.crm.stop(), services.conversations.stop()]);
     for (const { organizationId } of [busy, idle])
-      expect((await asAdmin.delete(`/v1/organizations/${organizationId}`)).status).toBe(204);
+      expect((await asAdmin('identity').delete(`/v1/organizations/${organizationId}`)).status).toBe(204);
     for (const { token } of [busy, idle])
       expect((await services.identity.http.as(token).delete('/v1/me')).status).toBe(204);
     await allPublished();
@@ -127,6 +96,6 @@ describe('deletions that are under way at a restored owner', () => {
     expect(await stack.sql('crm', `SELECT FROM organization_removals`)).toEqual([]);
     const left = await stack.sql('conversations', `SELECT FROM conversations WHERE id = $1`, [conversationId]);
     expect(left).toEqual([]);
-    await eventually(allReady);
+    await eventually(() => allReady(services));
   }, 90_000);
 });

@@ -1,44 +1,18 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { ServiceName } from '#common/contracts/index';
-import { type Answer, eventually, type HttpClient, type TestService, TestStack } from '#common/testing/index';
+import { type Answer, eventually, TestStack } from '#common/testing/index';
 import { defineConversations } from '../../../services/conversations/src/conversations.definition.js';
-import { defineCrm } from '../../../services/crm/src/crm.definition.js';
-import { defineIdentity } from '../../../services/identity/src/identity.definition.js';
-import { defineLicensing } from '../../../services/licensing/src/licensing.definition.js';
-
-const admin = { email: 'root@operator.example', password: 'correct horse battery' };
+import { type FourServices, password, startFourServices } from './four-services.js';
 
 let stack: TestStack;
-let services: Record<ServiceName, TestService>;
-let asAdmin: (service: ServiceName) => HttpClient;
+let services: FourServices['services'];
+let asAdmin: FourServices['asAdmin'];
 
 beforeAll(async () => {
   stack = await TestStack.start();
-  const identity = await stack.service('identity', defineIdentity, {
-    SECRETS_KEY: `test:${randomBytes(32).toString('base64')}`,
-    AUTH_AUTOCONFIRM: 'true',
-    PLATFORM_ADMIN_EMAIL: admin.email,
-    PLATFORM_ADMIN_PASSWORD: admin.password,
-    DELETION_DEADLINE: '3',
-  });
-  const settings = { IDENTITY_URL: identity.http.url, DELETION_DEADLINE: '3' };
-  const [licensing, crm, conversations] = await Promise.all([
-    stack.service('licensing', defineLicensing, settings),
-    stack.service('crm', defineCrm, settings),
-    stack.service('conversations', defineConversations, settings),
-  ]);
-  services = { identity, licensing, crm, conversations };
-  for (const { http } of Object.values(services)) {
-    await eventually(async () => expect((await http.get('/health/ready')).body.status).toBe('ok'));
-  }
-  const token = await eventually(async () => {
-    const { status, body } = await identity.http.post('/auth/v1/token?grant_type=password', admin);
-    expect(status).toBe(200);
-    return body.access_token as string;
-  });
-  asAdmin = (service) => services[service].http.as(token);
+  ({ services, asAdmin } = await startFourServices(stack));
 }, 60_000);
 
 afterAll(() => stack.stop());
@@ -67,7 +41,7 @@ describe('the status of events', () => {
     expect(outcome(await services.identity.http.get(path))).toBe('401 unauthorized');
     const { body } = await services.identity.http.post('/auth/v1/signup', {
       email: `${randomUUID()}@example.com`,
-      password: admin.password,
+      password,
     });
     const member = services.identity.http.as(body.access_token);
     expect(outcome(await member.get(path))).toBe('403 organization_required');
@@ -243,7 +217,7 @@ describe('a deletion', () => {
   const statesOf = ({ services: states }: { services: Record<string, { state: string }> }) =>
     Object.fromEntries(Object.entries(states).map(([service, { state }]) => [service, state]));
   const signUp = async () => {
-    const credentials = { email: `${randomUUID()}@example.com`, password: admin.password };
+    const credentials = { email: `${randomUUID()}@example.com`, password };
     const { body } = await services.identity.http.post('/auth/v1/signup', credentials);
     return { id: body.user.id as string, token: body.access_token as string };
   };
