@@ -1,5 +1,6 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { Customer } from '../customers/customer.entity.js';
+import { Holders } from '../database/holders.js';
 
 @Entity('customer_address')
 @Index('customer_address_of_customer', ['customerId'])
@@ -40,14 +41,7 @@ export class CustomerAddress {
   updatedAt!: Date | null;
 
   /** As on the customer: kept by triggers, read by the policies. */
-  @Column({
-    type: 'uuid',
-    name: 'organization_ids',
-    array: true,
-    default: () => 'app.holders()',
-    insert: false,
-    update: false,
-  })
+  @Holders()
   organizationIds!: string[];
 
   @Column({ type: 'uuid', name: 'user_id', nullable: true, insert: false, update: false })

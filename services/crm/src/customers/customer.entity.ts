@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Holders } from '../database/holders.js';
 
 /** A person, linked to one or more organizations. */
 @Entity('customers')
@@ -26,14 +27,7 @@ export class Customer {
   version!: number;
 
   /** The linked organizations and the linked user: kept by triggers, read by the policies. */
-  @Column({
-    type: 'uuid',
-    name: 'organization_ids',
-    array: true,
-    default: () => 'app.holders()',
-    insert: false,
-    update: false,
-  })
+  @Holders()
   organizationIds!: string[];
 
   @Column({ type: 'uuid', name: 'user_id', nullable: true, insert: false, update: false })

@@ -1,5 +1,6 @@
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import { Customer } from '../customers/customer.entity.js';
+import { Holders } from '../database/holders.js';
 
 /** A customer is a user: one of one, both ways. */
 @Entity('customer_user')
@@ -28,6 +29,6 @@ export class CustomerUser {
   profileId!: string | null;
 
   /** As on the customer: kept by a trigger, read by the policies. */
-  @Column({ type: 'uuid', name: 'organization_ids', array: true, default: () => "'{}'", insert: false, update: false })
+  @Holders("'{}'")
   organizationIds!: string[];
 }
