@@ -16,8 +16,9 @@ const batchesPerRound = 20;
 /** Milliseconds until the next look without being woken: while there is work, or another replica has it, and when idle. */
 const busyWait = 20;
 const idleWait = 500;
-/** A round is followed by a rest of twice its length, at most this many milliseconds; of its length when few events came. */
+/** A round is followed by a rest of twice its length, at most this many milliseconds. */
 const longestRest = 25;
+/** Events up to which a round is followed by a rest of its length only. */
 const fewEvents = 12;
 /** Milliseconds between two looks at the stream while all is well, and while it is missing. */
 const checkEvery = 5_000;
@@ -210,10 +211,7 @@ export class Relay {
   }
 
   private read(after: number): Promise<(LoggedEvent & Record<string, unknown>)[]> {
-    return this.system.read({
-      text: nextText,
-      values: [after],
-    });
+    return this.system.read({ text: nextText, values: [after] });
   }
 
   private send(rows: readonly LoggedEvent[], from: Mark, replayUntil: number): Flight {
