@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Applier, type Positioning, type Trial } from '#common/events/applier';
+import { Applier, type Positioning } from '#common/events/applier';
 import type { Arrival, Standing } from '#common/events/decision';
 import type { ReceivedEvent } from '#common/events/envelope';
 import { HandlerFailure } from '#common/events/handler-failure';
+import type { Trial } from '#common/events/position';
 import { unavailable } from '#common/http/index';
 
 /** An owner's log in short: each number is the aggregate of one event. */

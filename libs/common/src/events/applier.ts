@@ -4,7 +4,7 @@ import type { Tx } from '../database/tx.js';
 import { type Arrival, decide, isAhead, type Standing } from './decision.js';
 import type { ReceivedEvent } from './envelope.js';
 import { describeFailure, HandlerFailure, isOwnFailure } from './handler-failure.js';
-import type { Parking } from './position.js';
+import type { Parking, Trial } from './position.js';
 
 /** Events applied in one transaction at most. */
 export const batchSize = 500;
@@ -30,14 +30,6 @@ export interface Positioning<Transaction> {
   park(tx: Transaction, event: ReceivedEvent, parking: Parking): void;
   mark(epoch: number, sequence: number): Promise<Trial>;
   lead(): Promise<void>;
-}
-
-/** What is known of the one event that is about to be tried alone. */
-export interface Trial {
-  /** How often it was, this time included, since the position last moved. */
-  readonly attempts: number;
-  /** True when the replica whose mark was found has taken it back: it lives, and no event has killed it. */
-  readonly isAbsolved: boolean;
 }
 
 /** What of a delivery could not be applied: it lies behind a hole, or in a newer epoch of the owner's log. */

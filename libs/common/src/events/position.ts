@@ -3,7 +3,6 @@ import type { Statement } from '../database/batch.js';
 import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { continueTrace } from '../observability/trace.js';
-import type { Trial } from './applier.js';
 import type { Standing } from './decision.js';
 import { doubtsOf } from './doubts.js';
 import type { ReceivedEvent } from './envelope.js';
@@ -33,6 +32,14 @@ export interface Parking {
   /** Sequence of the event of the same aggregate that it waits behind. */
   readonly behind: number | null;
   readonly attempts: number;
+}
+
+/** What is known of the one event that is about to be tried alone. */
+export interface Trial {
+  /** How often it was, this time included, since the position last moved. */
+  readonly attempts: number;
+  /** True when the replica whose mark was found has taken it back: it lives, and no event has killed it. */
+  readonly isAbsolved: boolean;
 }
 
 const standingColumns = `epoch, applied_sequence::float8 AS sequence`;
