@@ -2,13 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import type { Session } from '../sessions/session.entity.js';
 import { IdentityConfig } from '../identity.config.js';
+import type { LiveSession } from '../sessions/sessions.js';
 import type { Account } from '../users/users.js';
+import { userAnswer } from './answers.js';
 import { SigningKeys } from './signing-keys.js';
 
 /** Seconds for which an access token is valid. */
-export const accessTokenLifetime = 3_600;
+const accessTokenLifetime = 3_600;
 
-export interface AccessToken {
+interface AccessToken {
   readonly token: string;
   /** Seconds since 1970. */
   readonly expiresAt: number;
@@ -22,7 +24,20 @@ export class AccessTokens {
     private readonly config: IdentityConfig,
   ) {}
 
-  async issue(user: Account, session: Pick<Session, 'id' | 'aal' | 'amr'>): Promise<AccessToken> {
+  /** A session as Supabase Auth answers it, with a new access token. */
+  async answer({ user, session, refreshToken }: LiveSession) {
+    const { token, expiresAt } = await this.issue(user, session);
+    return {
+      access_token: token,
+      token_type: 'bearer',
+      expires_in: accessTokenLifetime,
+      expires_at: expiresAt,
+      refresh_token: refreshToken,
+      user: userAnswer(user),
+    };
+  }
+
+  private async issue(user: Account, session: Pick<Session, 'id' | 'aal' | 'amr'>): Promise<AccessToken> {
     const { kid, key } = await this.keys.current();
     const issuedAt = Math.floor(Date.now() / 1_000);
     const expiresAt = issuedAt + accessTokenLifetime;

@@ -1,6 +1,4 @@
-import type { LiveSession } from '../sessions/sessions.js';
 import type { Account } from '../users/users.js';
-import { type AccessToken, accessTokenLifetime } from './access-tokens.js';
 
 const timeOf = (at: Date | null): string | null => at?.toISOString() ?? null;
 
@@ -39,17 +37,5 @@ function emailIdentity({ id, email, emailConfirmedAt, createdAt, lastSignInAt, u
     created_at: timeOf(createdAt),
     updated_at: timeOf(updatedAt),
     email,
-  };
-}
-
-/** A session as Supabase Auth answers it. */
-export function sessionAnswer({ user, refreshToken }: LiveSession, access: AccessToken) {
-  return {
-    access_token: access.token,
-    token_type: 'bearer',
-    expires_in: accessTokenLifetime,
-    expires_at: access.expiresAt,
-    refresh_token: refreshToken,
-    user: userAnswer(user),
   };
 }

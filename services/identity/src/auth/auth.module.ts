@@ -29,7 +29,7 @@ import { SigningKeys } from './signing-keys.js';
     SignInService,
     SigningKeys,
   ],
-  exports: [Passwords, SecretBox, SigningKeys],
+  exports: [AccessTokens, Passwords, SecretBox, Sessions, SigningKeys],
 })
 export class AuthModule {
   constructor(host: HttpAdapterHost) {

@@ -7,7 +7,7 @@ import { IdentityConfig } from '../identity.config.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
 import { type Account, registerUser, userColumns } from '../users/users.js';
 import { AccessTokens } from './access-tokens.js';
-import { sessionAnswer, userAnswer } from './answers.js';
+import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
 import type { SignInBody, SignUpBody } from './dto/bodies.js';
 import { passwordLength, Passwords } from './passwords.js';
@@ -39,8 +39,9 @@ export class SignInService {
     const passwordHash = await this.passwords.hash(password);
     const account = { email, passwordHash, confirmed, signsIn: confirmed, ...(data && { userMetadata: data }) };
     if (confirmed) {
-      const open = async (tx: Tx): Promise<LiveSession> => this.sessions.open(tx, registerUser(tx, account));
-      return this.answer(await this.system.run({ trace }, open));
+      const open = async (tx: Tx): Promise<LiveSession> =>
+        this.sessions.open(tx, registerUser(tx, account), 'password');
+      return this.accessTokens.answer(await this.system.run({ trace }, open));
     }
     try {
       return userAnswer(await this.system.run({ trace }, async (tx) => registerUser(tx, account)));
@@ -64,17 +65,13 @@ export class SignInService {
         [known!.id, known!.password_hash, tx.now],
       );
       if (!user) throw invalidCredentials();
-      return this.sessions.open(tx, user);
+      return this.sessions.open(tx, user, 'password');
     });
-    return this.answer(live);
+    return this.accessTokens.answer(live);
   }
 
   async refresh(trace: Trace, refreshToken: string) {
-    return this.answer(await this.sessions.refresh(trace, refreshToken));
-  }
-
-  private async answer(live: LiveSession) {
-    return sessionAnswer(live, await this.accessTokens.issue(live.user, live.session));
+    return this.accessTokens.answer(await this.sessions.refresh(trace, refreshToken));
   }
 }
 

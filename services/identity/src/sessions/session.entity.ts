@@ -2,9 +2,13 @@ import { Column, Entity, Index, JoinColumn, ManyToOne } from 'typeorm';
 import { Id } from '../database/columns.js';
 import { User } from '../users/user.entity.js';
 
+/** A way to prove who one is, by the name that Supabase Auth gives it in the claim `amr`. */
+export type SignInMethod =
+  'password' | 'otp' | 'magiclink' | 'recovery' | 'invite' | 'email/signup' | 'email_change' | 'oauth' | 'totp';
+
 /** How a user proved who it is, and when, in seconds since 1970 (claim `amr`). */
 export interface AuthenticationMethod {
-  readonly method: 'password';
+  readonly method: SignInMethod;
   readonly timestamp: number;
 }
 

@@ -7,7 +7,7 @@ import type { Trace } from '#common/observability/index';
 import { type Account, userColumns } from '../users/users.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { hashOf, randomSecret, successorOf } from './refresh-tokens.js';
-import { Session } from './session.entity.js';
+import { Session, type SignInMethod } from './session.entity.js';
 
 /** Milliseconds in which a used refresh token still answers: two tabs, or an answer that was lost. */
 const reuseGrace = 10_000;
@@ -53,10 +53,10 @@ export class Sessions {
   ) {}
 
   /** Opens a session for somebody who has just proved who it is. */
-  open(tx: Tx, user: Account): LiveSession {
+  open(tx: Tx, user: Account, method: SignInMethod): LiveSession {
     const id = tx.newId();
     const refreshToken = randomSecret();
-    const amr = [{ method: 'password' as const, timestamp: Math.floor(tx.now.getTime() / 1_000) }];
+    const amr = [{ method, timestamp: Math.floor(tx.now.getTime() / 1_000) }];
     const session = { id, userId: user.id, aal: 'aal1', amr };
     const refreshKey = this.box.seal(randomSecret(), contextOf(id));
     tx.insert(Session, { ...session, refreshKey, createdAt: tx.now });
