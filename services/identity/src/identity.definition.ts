@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '#common/bootstrap/index';
 import { loadConfig } from '#common/config/index';
 import { notFound } from '#common/http/index';
+import { AdminUsersModule } from './admin-users/admin-users.module.js';
 import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
 import { AuthModule } from './auth/auth.module.js';
@@ -9,13 +10,15 @@ import { entities } from './database/entities.js';
 import { IdentityConfig } from './identity.config.js';
 import { InvitationsModule } from './invitations/invitations.module.js';
 import { LlmApiKeysModule } from './llm-api-keys/llm-api-keys.module.js';
+import { factorNameConflict } from './mfa/factor.errors.js';
+import { MfaModule } from './mfa/mfa.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { alreadyMember } from './organizations/organization.errors.js';
 import { OrganizationsModule } from './organizations/organizations.module.js';
 import { PreferencesModule } from './preferences/preferences.module.js';
 import { alreadyInvited } from './profiles/profile.errors.js';
 import { ProfilesModule } from './profiles/profiles.module.js';
-import { accountErased } from './users/user.errors.js';
+import { accountErased, userIdIsTaken } from './users/user.errors.js';
 import { UsersModule } from './users/users.module.js';
 
 /** Accounts, sessions, organizations and who belongs to them. */
@@ -26,6 +29,8 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
   entities,
   constraints: {
     users_email_key: userAlreadyExists,
+    users_pkey: userIdIsTaken,
+    mfa_factors_user_id_friendly_name_key: factorNameConflict,
     user_profile_user_id_key: alreadyMember,
     user_profile_organization_email_key: alreadyInvited,
     user_profile_organization_id_fkey: () => notFound('organization'),
@@ -35,9 +40,11 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
   },
   imports: [
     AuthModule,
+    AdminUsersModule,
     AnswersModule,
     InvitationsModule,
     LlmApiKeysModule,
+    MfaModule,
     OperatorModule,
     OrganizationsModule,
     PreferencesModule,

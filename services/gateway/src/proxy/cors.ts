@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
 /** What a page may read of an answer beside its body. */
-const exposed = 'etag, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, traceparent';
+const exposed =
+  'etag, link, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, traceparent, ' +
+  'x-supabase-api-version, x-total-count';
 /** Seconds for which a browser may remember what a preflight allowed. */
 const maxAge = '600';
 

@@ -3,13 +3,15 @@ import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import { endSessions, lockSessions } from '../sessions/sessions.js';
-import { violationOf } from '../users/bounded-json.js';
+import { lockAccount } from '../mfa/assurance.js';
+import { insufficientAal } from '../mfa/factor.errors.js';
+import { mergeMetadata } from '../users/metadata.js';
 import { User } from '../users/user.entity.js';
 import { accountErased } from '../users/user.errors.js';
 import { type Account, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
-import { metadataBounds, type UpdateUserBody } from './dto/bodies.js';
+import type { UpdateUserBody } from './dto/bodies.js';
 import { Passwords } from './passwords.js';
 import { assertStrong } from './sign-in.service.js';
 
@@ -36,10 +38,11 @@ export class AccountService {
     if (body.password !== undefined) assertStrong(body.password);
     const passwordHash = body.password === undefined ? undefined : await this.passwords.hash(body.password);
     return this.unitOfWork.run(context, async (tx) => {
-      const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
-      if (!user) throw accountErased();
+      const { user, assured } = await lockAccount(tx, context);
+      const isSecret = passwordHash !== undefined || (body.email !== undefined && body.email !== user.email);
+      if (isSecret && !assured) throw insufficientAal(401, 'update email or password when MFA is enabled');
       if (body.email !== undefined && body.email !== user.email) throw addressIsFixed();
-      const userMetadata = merge(user.userMetadata, body.data);
+      const userMetadata = mergeMetadata('user_metadata', user.userMetadata, body.data);
       if (passwordHash === undefined && body.data === undefined) return userAnswer(user);
       const change = { userMetadata, updatedAt: tx.now };
       tx.update(User, { id: user.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
@@ -67,10 +70,3 @@ export class AccountService {
 
 const addressIsFixed = (): Problem =>
   new Problem(422, 'email_change_not_supported', 'The address of an account cannot be changed');
-
-function merge(metadata: object, data: object = {}): object {
-  const merged = Object.fromEntries(Object.entries({ ...metadata, ...data }).filter(([, value]) => value !== null));
-  const violation = violationOf(merged, metadataBounds);
-  if (violation !== null) throw authValidationFailed(`user_metadata ${violation}`);
-  return merged;
-}

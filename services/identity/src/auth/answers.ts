@@ -22,6 +22,8 @@ export function userAnswer(user: Account) {
     created_at,
     updated_at,
     is_anonymous: false,
+    ...(user.factors?.length && { factors: user.factors }),
+    ...(user.bannedUntil && { banned_until: timeOf(user.bannedUntil) }),
   };
 }
 

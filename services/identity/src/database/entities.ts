@@ -1,6 +1,8 @@
 import { SigningKey } from '../auth/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
+import { Challenge } from '../mfa/challenge.entity.js';
+import { Factor } from '../mfa/factor.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
 import { Preference } from '../preferences/preference.entity.js';
 import { Profile } from '../profiles/profile.entity.js';
@@ -19,4 +21,6 @@ export const entities = [
   RefreshToken,
   SigningKey,
   Invitation,
+  Factor,
+  Challenge,
 ];

@@ -33,6 +33,10 @@ export class Session {
   @Column('jsonb', { default: () => "'[]'" })
   amr!: readonly AuthenticationMethod[];
 
+  /** The second factor that raised it to `aal2`. */
+  @Column('uuid', { name: 'factor_id', nullable: true })
+  factorId!: string | null;
+
   /** Sealed key from which each refresh token's successor follows. */
   @Column('text', { name: 'refresh_key' })
   refreshKey!: string;

@@ -4,6 +4,7 @@ import { SecretBox } from '#common/crypto/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
+import { assertNotBanned } from '../users/bans.js';
 import { type Account, userColumns } from '../users/users.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { hashOf, randomSecret, successorOf } from './refresh-tokens.js';
@@ -52,8 +53,9 @@ export class Sessions {
     private readonly box: SecretBox,
   ) {}
 
-  /** Opens a session for somebody who has just proved who it is. */
+  /** Opens a session for somebody who has just proved who it is; raises 400 `user_banned`. */
   open(tx: Tx, user: Account, method: SignInMethod): LiveSession {
+    assertNotBanned(user, tx.now);
     const id = tx.newId();
     const refreshToken = randomSecret();
     const amr = [{ method, timestamp: Math.floor(tx.now.getTime() / 1_000) }];
@@ -91,6 +93,7 @@ export class Sessions {
       `SELECT ${userColumns} FROM users AS u WHERE u.id = $1`,
       [session.userId],
     );
+    assertNotBanned(user!, tx.now);
     const refreshKey = this.box.open(session.refreshKey, contextOf(session.id));
     if (presented === live) {
       const successor = successorOf(token, refreshKey);
@@ -151,11 +154,12 @@ export function endSessions(tx: Tx, sessions: readonly { readonly id: string; re
 export async function lockSessions(
   tx: Tx,
   userId: string,
-  which: { readonly only?: string; readonly except?: string } = {},
+  which: { readonly only?: string; readonly except?: string; readonly aal?: string } = {},
 ): Promise<{ id: string; userId: string }[]> {
   return tx.query(
     `SELECT id, user_id AS "userId" FROM sessions WHERE user_id = $1 AND revoked_at IS NULL
-       AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) ORDER BY id FOR UPDATE`,
-    [userId, which.only ?? null, which.except ?? null],
+       AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3) AND ($4::text IS NULL OR aal = $4)
+     ORDER BY id FOR UPDATE`,
+    [userId, which.only ?? null, which.except ?? null, which.aal ?? null],
   );
 }

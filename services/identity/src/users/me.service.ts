@@ -1,16 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
-import { UserDeleted } from '#common/contracts/index';
-import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { beginDeletion } from '#common/operations/index';
+import { UnitOfWork } from '#common/database/index';
 import { organizationJson } from '../organizations/organization.columns.js';
-import { profileColumns, profileJson } from '../profiles/profile.columns.js';
-import type { Profile } from '../profiles/profile.entity.js';
-import { lastOwner } from '../profiles/profile.errors.js';
-import { tellProfileDeleted } from '../profiles/profile.events.js';
-import { keeperRole } from '../profiles/role-rules.js';
-import { endSessions, lockSessions } from '../sessions/sessions.js';
-import { User } from './user.entity.js';
+import { profileJson } from '../profiles/profile.columns.js';
+import { eraseUser } from './erasure.js';
 import { accountErased } from './user.errors.js';
 
 const userJson = `json_build_object('id', u.id, 'email', u.email, 'emailConfirmedAt', app.iso(u.email_confirmed_at),
@@ -42,33 +35,7 @@ export class MeService {
         `SELECT u.id, u.version FROM users AS u WHERE u.id = app.usr() FOR UPDATE`,
       );
       if (!user) throw accountErased();
-      const { id: userId, version } = user;
-      await this.leave(tx, userId);
-      endSessions(tx, await lockSessions(tx, userId));
-      tx.remove(User, { id: userId });
-      beginDeletion(tx, 'user', userId);
-      tx.emit(UserDeleted, {
-        aggregateId: userId,
-        version: version + 1,
-        data: { userId },
-        audience: { users: [userId] },
-      });
+      await eraseUser(tx, user);
     });
-  }
-
-  private async leave(tx: RequestTx, userId: string): Promise<void> {
-    const [organization] = await tx.query<{ id: string; is_operator: boolean }>(
-      `SELECT o.id, o.is_operator FROM organizations AS o WHERE o.id = app.org() FOR NO KEY UPDATE`,
-    );
-    const [profile] = await tx.query<Profile & { isLast: boolean; [column: string]: unknown }>(
-      `SELECT ${profileColumns}, p.role = $2 AND NOT EXISTS (SELECT FROM user_profile AS k
-         WHERE k.organization_id = p.organization_id AND k.role = $2 AND k.user_id IS NOT NULL AND k.id <> p.id) AS "isLast"
-       FROM user_profile AS p WHERE p.user_id = $1`,
-      [userId, keeperRole(organization?.is_operator ?? false)],
-    );
-    if (!profile) return;
-    if (profile.isLast) throw lastOwner();
-    tx.execute(`DELETE FROM user_profile WHERE id = $1 AND user_id = $2`, [profile.id, userId]);
-    tellProfileDeleted(tx, profile);
   }
 }

@@ -1,9 +1,10 @@
-import { Check, Column, Entity, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, Unique } from 'typeorm';
 import { Id } from '../database/columns.js';
 
 /** An account; takes the place of Supabase's `auth.users`. */
 @Entity('users')
 @Unique('users_email_key', ['email'])
+@Index('users_newest', { synchronize: false })
 @Check('users_email_lower', 'email = lower(email)')
 export class User {
   @Id('users_pkey')
@@ -31,6 +32,10 @@ export class User {
 
   @Column('timestamptz', { name: 'last_sign_in_at', nullable: true })
   lastSignInAt!: Date | null;
+
+  /** Until then it cannot sign in. */
+  @Column('timestamptz', { name: 'banned_until', nullable: true })
+  bannedUntil!: Date | null;
 
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;

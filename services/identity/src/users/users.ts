@@ -1,37 +1,47 @@
 import type { Tx } from '#common/database/index';
 import { UserRegistered } from '#common/contracts/index';
+import { type FactorAnswer, factorsOfUser } from '../mfa/factor.columns.js';
 import { User } from './user.entity.js';
 
-/** A user without the password's hash. */
-export type Account = Omit<User, 'passwordHash'>;
+/** A user without the password's hash, and with the second factors; a new one has none and is not banned. */
+export type Account = Omit<User, 'passwordHash' | 'bannedUntil'> & {
+  readonly bannedUntil?: Date | null;
+  readonly factors?: readonly FactorAnswer[];
+};
 
 /** The select list that turns a row of `users` (alias `u`) into an `Account`. */
 export const userColumns = `u.id, u.email, u.email_confirmed_at AS "emailConfirmedAt", u.app_metadata AS "appMetadata",
   u.user_metadata AS "userMetadata", u.last_sign_in_at AS "lastSignInAt", u.created_at AS "createdAt",
-  u.updated_at AS "updatedAt", u.version`;
+  u.updated_at AS "updatedAt", u.version, u.banned_until AS "bannedUntil", ${factorsOfUser} AS factors`;
 
 export interface NewUser {
+  /** A fresh one unless an import brings its own. */
+  readonly id?: string;
   readonly email: string;
-  readonly passwordHash: string;
+  /** Null for an account without a password. */
+  readonly passwordHash: string | null;
+  readonly appMetadata?: object;
   readonly userMetadata?: object;
   /** Whether the address counts as confirmed. */
   readonly confirmed: boolean;
   /** Whether the account is made by somebody who thereby signs in. */
   readonly signsIn: boolean;
+  readonly bannedUntil?: Date | null;
 }
 
-/** Makes an account that signs in by address and password, and tells of it. */
+/** Makes an account, and tells of it. */
 export function registerUser(tx: Tx, account: NewUser): Account {
   const user: Account = {
-    id: tx.newId(),
+    id: account.id ?? tx.newId(),
     email: account.email,
     emailConfirmedAt: account.confirmed ? tx.now : null,
-    appMetadata: { provider: 'email', providers: ['email'] },
+    appMetadata: { provider: 'email', providers: ['email'], ...account.appMetadata },
     userMetadata: account.userMetadata ?? {},
     lastSignInAt: account.signsIn ? tx.now : null,
     createdAt: tx.now,
     updatedAt: tx.now,
     version: 1,
+    bannedUntil: account.bannedUntil ?? null,
   };
   tx.insert(User, { ...user, passwordHash: account.passwordHash });
   tx.emit(UserRegistered, {

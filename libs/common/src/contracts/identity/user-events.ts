@@ -1,4 +1,4 @@
-import { IsBoolean, IsEmail, IsISO8601, IsOptional, IsUUID } from 'class-validator';
+import { IsBoolean, IsEmail, IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
 import { EventContract } from '../contract.js';
 
 const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
@@ -22,13 +22,15 @@ export class UserRegistered {
   type: 'user.updated',
   source: 'identity',
   version: 1,
-  description: 'A user has another address, or has confirmed it.',
+  description: 'A user has another address, has confirmed it, or was changed by an administrator.',
   example: user,
 })
 export class UserUpdated {
   @IsUUID('loose') userId!: string;
   @IsOptional() @IsEmail() email!: string | null;
   @IsBoolean() emailConfirmed!: boolean;
+  /** Names of what has changed, such as `password` or `ban`; absent where only the address has. */
+  @IsOptional() @IsString({ each: true }) changed?: string[];
 }
 
 @EventContract({

@@ -2,12 +2,11 @@ import { IsObject, IsString, MaxLength } from 'class-validator';
 import { Optional } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 import { BoundedJson } from '../../users/bounded-json.js';
+import { metadataBounds } from '../../users/metadata.js';
 import { passwordLength } from '../passwords.js';
 
-/** Bytes and levels of `user_metadata`, which travels in every access token. */
-export const metadataBounds = { bytes: 4_096, depth: 5 } as const;
-
-const Password = (): PropertyDecorator => (target, property) => {
+/** A password in plain text; whether it is strong is told by another code. */
+export const Password = (): PropertyDecorator => (target, property) => {
   IsString({ message: 'A valid password is required' })(target, property);
   MaxLength(passwordLength.max, { message: `Password cannot be longer than ${passwordLength.max} characters` })(
     target,
@@ -18,7 +17,7 @@ const Password = (): PropertyDecorator => (target, property) => {
 const Metadata = (): PropertyDecorator => (target, property) => {
   Optional()(target, property);
   IsObject({ message: 'data must be an object' })(target, property);
-  BoundedJson(metadataBounds)(target, property);
+  BoundedJson(metadataBounds.user_metadata)(target, property);
 };
 
 export class SignUpBody {
