@@ -49,7 +49,7 @@ export const emailNotConfirmed = (): Problem => new Problem(400, 'email_not_conf
 
 export const userAlreadyExists = (): Problem => new Problem(422, 'user_already_exists', 'User already registered');
 
-export const weakPassword = (detail: string, reason: 'length'): Problem =>
+export const weakPassword = (detail: string, reason: 'length' | 'pwned'): Problem =>
   new Problem(422, 'weak_password', detail, { errors: [{ pointer: '/password', detail: reason }] });
 
 export const authValidationFailed = (detail: string): Problem => new Problem(400, 'validation_failed', detail);

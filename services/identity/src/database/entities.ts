@@ -1,5 +1,7 @@
 import { SigningKey } from '../auth/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
+import { PasswordFailure } from '../limits/password-failure.entity.js';
+import { RateLimit } from '../limits/rate-limit.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
 import { Preference } from '../preferences/preference.entity.js';
@@ -19,4 +21,6 @@ export const entities = [
   RefreshToken,
   SigningKey,
   Invitation,
+  RateLimit,
+  PasswordFailure,
 ];

@@ -4,6 +4,7 @@ import { SecretBox } from '#common/crypto/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
+import { forgetFailures } from '../limits/password-failures.js';
 import { type Account, userColumns } from '../users/users.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { hashOf, randomSecret, successorOf } from './refresh-tokens.js';
@@ -54,6 +55,7 @@ export class Sessions {
 
   /** Opens a session for somebody who has just proved who it is. */
   open(tx: Tx, user: Account, method: SignInMethod): LiveSession {
+    if (user.email !== null) forgetFailures(tx, user.email);
     const id = tx.newId();
     const refreshToken = randomSecret();
     const amr = [{ method, timestamp: Math.floor(tx.now.getTime() / 1_000) }];

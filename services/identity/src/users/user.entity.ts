@@ -1,9 +1,12 @@
-import { Check, Column, Entity, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, Unique } from 'typeorm';
 import { Id } from '../database/columns.js';
 
 /** An account; takes the place of Supabase's `auth.users`. */
 @Entity('users')
 @Unique('users_email_key', ['email'])
+@Index('users_imported_password', ['id'], {
+  where: `password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'`,
+})
 @Check('users_email_lower', 'email = lower(email)')
 export class User {
   @Id('users_pkey')
@@ -17,7 +20,7 @@ export class User {
   @Column('timestamptz', { name: 'email_confirmed_at', nullable: true })
   emailConfirmedAt!: Date | null;
 
-  /** PHC string of Argon2id; null for an account without a password. */
+  /** As `isKnownPasswordHash` takes it; null for an account without a password. */
   @Column('text', { name: 'password_hash', nullable: true })
   passwordHash!: string | null;
 
