@@ -1,32 +1,7 @@
-import { Transform } from 'class-transformer';
-import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min, ValidateBy } from 'class-validator';
-import { BlockList, isIP } from 'node:net';
-import { HttpConfig } from '#common/config/index';
-
-/** A list with commas between its items. */
-const List = (): PropertyDecorator =>
-  Transform(({ obj, key }) => {
-    const value = (obj as Record<string, unknown>)[key];
-    return typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
-  });
-
-const isNetwork = (value: unknown): boolean => {
-  const [address = '', bits, more] = typeof value === 'string' ? value.split('/') : [];
-  const family = isIP(address);
-  const widest = family === 6 ? 128 : 32;
-  return (
-    family !== 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest))
-  );
-};
-
-const AreNetworks = (): PropertyDecorator =>
-  ValidateBy(
-    {
-      name: 'networks',
-      validator: { validate: isNetwork, defaultMessage: () => 'TRUSTED_PROXIES must be addresses or CIDR ranges' },
-    },
-    { each: true },
-  );
+import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min } from 'class-validator';
+import type { BlockList } from 'node:net';
+import { AreNetworks, HttpConfig, List } from '#common/config/index';
+import { networksOf } from '#common/http/index';
 
 /** An origin and nothing else: paths are the clients'. */
 const IsOrigin = (): PropertyDecorator => (target, key) => {
@@ -83,12 +58,4 @@ const localOrigins = ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:
 export const corsOrigins = ({ CORS_ORIGINS, NODE_ENV }: GatewayConfig): readonly string[] =>
   CORS_ORIGINS ?? (NODE_ENV === 'production' ? [] : localOrigins);
 
-export function trustedProxies({ TRUSTED_PROXIES }: GatewayConfig): BlockList {
-  const trusted = new BlockList();
-  for (const network of TRUSTED_PROXIES) {
-    const [address = '', bits] = network.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    trusted.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
-  }
-  return trusted;
-}
+export const trustedProxies = ({ TRUSTED_PROXIES }: GatewayConfig): BlockList => networksOf(TRUSTED_PROXIES);

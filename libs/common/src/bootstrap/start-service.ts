@@ -12,6 +12,7 @@ import type { ServiceConfig } from '../config/service-config.js';
 import { topology } from '../contracts/topology.js';
 import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
+import { networksOf } from '../http/client-address.js';
 import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { CommonModule } from './common.module.js';
@@ -49,7 +50,7 @@ export async function startService<Config extends ServiceConfig>(
     abortOnError: false,
     bodyParser: false,
   });
-  useHttpConventions(app, logger);
+  useHttpConventions(app, logger, networksOf(config.TRUSTED_PROXIES));
   await app.init();
   routePolicies(app);
   if (topology[name].reads.length > 0) await followEvents(app, untyped, parts, logger);

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Max, Min } from 'class-validator';
+import { IsArray, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Max, Min } from 'class-validator';
+import { AreNetworks, List } from './networks.js';
 
 const postgresUrl = { protocols: ['postgres', 'postgresql'], require_tld: false, require_protocol: true };
 const natsUrl = { protocols: ['nats', 'tls'], require_tld: false, require_protocol: true };
@@ -29,6 +30,15 @@ export class HttpConfig {
 
 /** Settings of every service that owns a database. */
 export class ServiceConfig extends HttpConfig {
+  /**
+   * Addresses and CIDR ranges of the gateway, or what stands in its place, between commas: only they are believed when they
+   * name the client (X-Forwarded-For). By default those of this machine.
+   */
+  @List()
+  @IsArray()
+  @AreNetworks()
+  TRUSTED_PROXIES: string[] = ['127.0.0.0/8', '::1'];
+
   /** Connection of requests, as the role behind the tenant policies. */
   @IsUrl(postgresUrl)
   DATABASE_URL!: string;

@@ -7,5 +7,7 @@ declare module 'fastify' {
     trace: Trace;
     /** Set by the authorization guard; absent on public routes. */
     context?: RequestContext;
+    /** Who sent the request, as far as trusted proxies can tell. */
+    readonly clientAddress: string;
   }
 }

@@ -2,9 +2,10 @@ import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify';
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
+import { clientAddress, networksOf } from './client-address.js';
 import { bodyLimit, useBoundedJson } from './json-body.js';
 import { invalid, Problem } from './problem.js';
 import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
@@ -63,11 +64,17 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
 }
 
 /** The conventions of the HTTP contract that hold on every route: JSON in bounds, problems, traces, validation. */
-export function useHttpConventions(app: NestFastifyApplication, logger: Logger): void {
+export function useHttpConventions(app: NestFastifyApplication, logger: Logger, trustedProxies?: BlockList): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useBoundedJson(fastify);
   fastify.decorateRequest('trace');
   fastify.decorateRequest('context');
+  const trusted = trustedProxies ?? networksOf([]);
+  fastify.decorateRequest('clientAddress', {
+    getter: function (this: FastifyRequest) {
+      return clientAddress(this.raw, trusted).address;
+    },
+  });
   fastify.addHook('onRequest', (request, reply, done) => {
     request.trace = continueTrace(request.headers.traceparent as string | undefined);
     reply.header('traceparent', request.trace.traceparent);

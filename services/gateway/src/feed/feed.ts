@@ -1,8 +1,7 @@
 import type { BeforeApplicationShutdown } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlockList } from 'node:net';
-import { Problem } from '#common/http/index';
-import { clientAddress } from '../proxy/client-address.js';
+import { clientAddress, Problem } from '#common/http/index';
 import type { Upstreams } from '../proxy/upstreams.js';
 import { parseId, type Positions } from './composite-id.js';
 import { MergedStream } from './merged-stream.js';

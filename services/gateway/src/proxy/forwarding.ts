@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { Problem } from '#common/http/index';
-import type { ClientAddress } from './client-address.js';
+import { type ClientAddress, Problem } from '#common/http/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
 import { checkFraming, hasBody, requestBody } from './request-body.js';

@@ -1,8 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
-import { forbidden, Problem, problemOf } from '#common/http/index';
+import { clientAddress, forbidden, Problem, problemOf } from '#common/http/index';
 import { isPlainPath, serviceOf } from '../routes.js';
-import { clientAddress } from './client-address.js';
 import { isPreflight } from './cors.js';
 import { Exchange, type ExchangeOptions, isGivenUp } from './exchange.js';
 import { Forwarding } from './forwarding.js';

@@ -64,7 +64,7 @@ export const userAlreadyExists = (): Problem => new Problem(422, 'user_already_e
 
 export const userBanned = (): Problem => new Problem(400, 'user_banned', 'User is banned');
 
-export const weakPassword = (detail: string, reason: 'length'): Problem =>
+export const weakPassword = (detail: string, reason: 'length' | 'pwned'): Problem =>
   new Problem(422, 'weak_password', detail, { errors: [{ pointer: '/password', detail: reason }] });
 
 export const authValidationFailed = (detail: string): Problem => new Problem(400, 'validation_failed', detail);

@@ -3,10 +3,13 @@ import { Public } from '#common/auth/index';
 import { RequestTrace } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
+import { Limited } from '../limits/limited.js';
 import { unsupportedGrantType } from './auth-form.js';
 import { RefreshBody, SignInBody, SignUpBody } from './dto/bodies.js';
 import { readBody } from './dto/read-body.js';
 import { SignInService } from './sign-in.service.js';
+
+const isRefresh = (query: unknown): boolean => (query as { grant_type?: unknown }).grant_type === 'refresh_token';
 
 /** Supabase Auth's routes for those who are not signed in yet. */
 @Controller('auth/v1')
@@ -18,6 +21,7 @@ export class AuthController {
 
   @Post('signup')
   @Public()
+  @Limited('sign_up')
   @HttpCode(200)
   signUp(@RequestTrace() trace: Trace, @Body() body: unknown) {
     return this.signIn.signUp(trace, readBody(SignUpBody, body));
@@ -25,6 +29,7 @@ export class AuthController {
 
   @Post('token')
   @Public()
+  @Limited(({ query }) => (isRefresh(query) ? 'refresh' : 'sign_in'))
   @HttpCode(200)
   token(@RequestTrace() trace: Trace, @Query('grant_type') grantType: unknown, @Body() body: unknown) {
     if (grantType === 'password') return this.signIn.signIn(trace, readBody(SignInBody, body));

@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SecretBox } from '#common/crypto/index';
 import { IdentityConfig } from '../identity.config.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { Sessions } from '../sessions/sessions.js';
 import { AccessTokens } from './access-tokens.js';
 import { AccountController } from './account.controller.js';
@@ -10,11 +11,13 @@ import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
 import { JwksController } from './jwks.controller.js';
+import { LeakedPasswords } from './passwords/leaked-passwords.js';
 import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
 import { SigningKeys } from './signing-keys.js';
 
 @Module({
+  imports: [LimitsModule],
   controllers: [AuthController, AccountController, JwksController],
   providers: [
     {
@@ -24,6 +27,7 @@ import { SigningKeys } from './signing-keys.js';
     },
     AccessTokens,
     AccountService,
+    LeakedPasswords,
     Passwords,
     Sessions,
     SignInService,

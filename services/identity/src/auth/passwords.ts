@@ -1,46 +1,71 @@
 import { randomBytes } from 'node:crypto';
-import { hash, verify } from '@node-rs/argon2';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { hash } from '@node-rs/argon2';
 import { Problem } from '#common/http/index';
+import { IdentityConfig } from '../identity.config.js';
+import { weakPassword } from './auth-form.js';
+import { LeakedPasswords } from './passwords/leaked-passwords.js';
+import { parameters, parsePasswordHash } from './passwords/password-hash.js';
 
-/** Characters of a password. */
-export const passwordLength = { min: 8, max: 256 } as const;
+export { passwordLength } from './passwords/password-length.js';
 
-/** Argon2id (the library's default) as OWASP's Password Storage Cheat Sheet recommends: 19 MiB, two passes. */
-const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
-/** Hashes at once: each takes 19 MiB and one of libuv's four threads. */
-const atOnce = 2;
-/** Hashes that may wait; at about 40 ms each, the last one waits 2 s. */
-const waitingLimit = 100;
+/**
+ * Whether an imported hash can be verified here, and costs no more than a second and 256 MiB: Argon2id and Argon2i
+ * (`$argon2id$v=19$m=…`), bcrypt (`$2a$`, `$2b$`, `$2y$`), scrypt (`$scrypt$ln=…`), Firebase's scrypt (`$fbscrypt$v=1,…`). To be
+ * asked before one is stored; what is not known signs nobody in.
+ */
+export const isKnownPasswordHash = (text: string): boolean => parsePasswordHash(text) !== undefined;
 
-const argon2id = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
-
-/** Whether a hash that was made elsewhere can be checked here, at a bearable cost: PHC strings of Argon2id. */
-export function isKnownPasswordHash(hash: string): boolean {
-  const [, memory, passes, lanes] = argon2id.exec(hash)?.map(Number) ?? [];
-  return memory! >= 8 * lanes! && memory! <= 131_072 && passes! >= 1 && passes! <= 10 && lanes! >= 1;
-}
+/** Hashes that may wait for each one that is made; at about 20 ms each, the last one waits a second. */
+const waitingPerHash = 50;
 
 /** Hashes passwords, a few at a time. */
+@Injectable()
 export class Passwords {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
   /** Compared with where there is no account, so that the answer takes as long. */
   private readonly nobody = hash(randomBytes(16), parameters);
 
-  /** Raises 429 when too many are waiting. */
-  hash(password: string): Promise<string> {
+  constructor(
+    private readonly config: IdentityConfig,
+    private readonly leaked: LeakedPasswords,
+  ) {}
+
+  /** Hashes a new password. Raises 422 `weak_password` for one that was leaked, 429 when too many are waiting. */
+  async hash(password: string): Promise<string> {
+    if (await this.leaked.include(password))
+      throw weakPassword('Password is known from a leak; choose another.', 'pwned');
     return this.inTurn(() => hash(password, parameters));
   }
 
-  /** Without a hash the answer is false, after the same time. */
-  async matches(password: string, stored: string | null): Promise<boolean> {
-    const compared = stored ?? (await this.nobody);
-    const same = await this.inTurn(() => verify(compared, password));
-    return same && stored !== null;
+  /** A hash to replace the stored one of a password that was found right; undefined while that is as good. */
+  async renewed(password: string, stored: string): Promise<string | undefined> {
+    if (!parsePasswordHash(stored)?.isWeakFor(password)) return undefined;
+    return this.inTurn(() => hash(password, parameters));
+  }
+
+  /**
+   * Without a hash, or with one that is not known, the answer is false, after the time that today's hashes take.
+   * @param refusalTime milliseconds: a false answer takes these, or the next multiple of them, so that it does not tell what
+   * kind of hash was compared
+   */
+  async matches(password: string, stored: string | null, refusalTime = 0): Promise<boolean> {
+    const known = stored === null ? undefined : parsePasswordHash(stored);
+    const compared = known ?? parsePasswordHash(await this.nobody)!;
+    const { isRight, took } = await this.inTurn(async () => {
+      const begun = performance.now();
+      const outcome = await compared.verify(password);
+      return { isRight: outcome, took: performance.now() - begun };
+    });
+    if (isRight && known) return true;
+    if (refusalTime > 0) await delay(Math.ceil(took / refusalTime) * refusalTime - took);
+    return false;
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running < atOnce) this.running += 1;
+    if (this.running < this.config.PASSWORD_HASHES_AT_ONCE) this.running += 1;
     else await this.turn();
     try {
       return await work();
@@ -52,7 +77,7 @@ export class Passwords {
   }
 
   private turn(): Promise<void> {
-    if (this.waiting.length >= waitingLimit) {
+    if (this.waiting.length >= waitingPerHash * this.config.PASSWORD_HASHES_AT_ONCE) {
       throw new Problem(429, 'over_request_rate_limit', 'Request rate limit reached', { retryAfter: 2 });
     }
     return new Promise((resolve) => this.waiting.push(resolve));

@@ -4,12 +4,14 @@ import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
+import { addressHash, isLocked, PasswordFailures } from '../limits/password-failures.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
 import { type Account, registerUser, userColumns } from '../users/users.js';
 import { AccessTokens } from './access-tokens.js';
 import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
 import type { SignInBody, SignUpBody } from './dto/bodies.js';
+import { todaysPrefix } from './passwords/password-hash.js';
 import { passwordLength, Passwords } from './passwords.js';
 
 /** Raises 422 `weak_password`. */
@@ -18,6 +20,25 @@ export function assertStrong(password: string): void {
   throw weakPassword(`Password should be at least ${passwordLength.min} characters.`, 'length');
 }
 
+interface Known {
+  readonly id: string;
+  readonly password_hash: string | null;
+  readonly is_confirmed: boolean;
+  readonly is_locked: boolean;
+  /** Whether any account has a hash that takes another time than today's. */
+  readonly are_imported: boolean;
+}
+
+/** One row, whether or not the address has an account. */
+const knownText = `
+  SELECT u.id, u.password_hash, u.email_confirmed_at IS NOT NULL AS is_confirmed, ${isLocked('$2')} AS is_locked,
+    EXISTS (SELECT FROM users AS i WHERE i.password_hash NOT LIKE '${todaysPrefix}%') AS are_imported
+  FROM (SELECT) AS asked LEFT JOIN users AS u ON u.email = $1`;
+
+const signedInText = `
+  UPDATE users AS u SET last_sign_in_at = $4, password_hash = coalesce($5, u.password_hash)
+  WHERE u.id = $1 AND u.password_hash = $2 AND NOT ${isLocked('$3')} RETURNING ${userColumns}`;
+
 /** Sign-up, sign-in and refresh: what is asked by somebody who is not known yet. */
 @Injectable()
 export class SignInService {
@@ -25,6 +46,7 @@ export class SignInService {
     private readonly system: SystemUnitOfWork,
     private readonly config: IdentityConfig,
     private readonly passwords: Passwords,
+    private readonly failures: PasswordFailures,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
   ) {}
@@ -51,23 +73,33 @@ export class SignInService {
     }
   }
 
-  /** A wrong password and an unknown address are answered alike, after the same time. */
-  async signIn(trace: Trace, { email, password }: SignInBody) {
-    const [known] = await this.system.read<{ id: string; password_hash: string | null; confirmed: boolean }>({
-      text: `SELECT id, password_hash, email_confirmed_at IS NOT NULL AS confirmed FROM users WHERE email = $1`,
-      values: [email],
-    });
-    if (!(await this.passwords.matches(password, known?.password_hash ?? null))) throw invalidCredentials();
-    if (!known!.confirmed) throw emailNotConfirmed();
-    const live = await this.system.run({ trace, actorId: known!.id }, async (tx) => {
-      const [user] = await tx.query<Account & Record<string, unknown>>(
-        `UPDATE users AS u SET last_sign_in_at = $3 WHERE u.id = $1 AND u.password_hash = $2 RETURNING ${userColumns}`,
-        [known!.id, known!.password_hash, tx.now],
-      );
-      if (!user) throw invalidCredentials();
-      return this.sessions.open(tx, user, 'password');
-    });
+  /**
+   * A wrong password, an unknown address and a locked account are answered alike, after the same time. Whoever signs in meanwhile
+   * may have replaced an imported hash; then the password is compared with the new one.
+   */
+  async signIn(trace: Trace, body: SignInBody) {
+    const live = (await this.attempt(trace, body)) ?? (await this.attempt(trace, body));
+    if (!live) throw invalidCredentials();
     return this.accessTokens.answer(live);
+  }
+
+  /** Resolves with nothing when what was compared is no longer the account's, or it was locked meanwhile. */
+  private async attempt(trace: Trace, { email, password }: SignInBody): Promise<LiveSession | undefined> {
+    const hash = addressHash(email);
+    const [known] = await this.system.read<Known>({ text: knownText, values: [email, hash] });
+    const { id, password_hash: stored, is_confirmed, is_locked, are_imported } = known!;
+    const refusalTime = are_imported ? this.config.PASSWORD_REFUSAL_TIME : 0;
+    if (!(await this.passwords.matches(password, is_locked ? null : stored, refusalTime))) {
+      await this.failures.count(hash);
+      throw invalidCredentials();
+    }
+    if (!is_confirmed) throw emailNotConfirmed();
+    const renewed = await this.passwords.renewed(password, stored!);
+    return this.system.run({ trace, actorId: id }, async (tx) => {
+      const values = [id, stored, hash, tx.now, renewed ?? null];
+      const [user] = await tx.query<Account & Record<string, unknown>>(signedInText, values);
+      return user && this.sessions.open(tx, user, 'password');
+    });
   }
 
   async refresh(trace: Trace, refreshToken: string) {

@@ -6,6 +6,7 @@ import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 import { SecondFactor1796020000000 } from './migrations/1796020000000-second-factor.js';
+import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -16,6 +17,7 @@ export default new Schema({
     EventHealing1795950000000,
     CopiedDatabase1795980000000,
     SecondFactor1796020000000,
+    Limits1796030000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

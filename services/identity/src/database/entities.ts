@@ -1,5 +1,7 @@
 import { SigningKey } from '../auth/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
+import { PasswordFailure } from '../limits/password-failure.entity.js';
+import { RateLimit } from '../limits/rate-limit.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
 import { Challenge } from '../mfa/challenge.entity.js';
 import { Factor } from '../mfa/factor.entity.js';
@@ -23,4 +25,6 @@ export const entities = [
   Invitation,
   Factor,
   Challenge,
+  RateLimit,
+  PasswordFailure,
 ];

@@ -37,10 +37,11 @@ export class FactorsService {
       const { user, assured } = await lockAccount(tx, context);
       if (!assured) throw insufficientAal(403, 'enroll a new factor');
       await this.assertRoom(tx);
-      const id = tx.newId();
-      const sealed = this.box.seal(secret, secretContext(id));
-      tx.insert(Factor, { id, userId: user.id, friendlyName, secret: sealed, createdAt: tx.now, updatedAt: tx.now });
-      return { id, label: user.email ?? user.id };
+      const factorId = tx.newId();
+      const times = { createdAt: tx.now, updatedAt: tx.now };
+      const sealed = this.box.seal(secret, secretContext(factorId));
+      tx.insert(Factor, { id: factorId, userId: user.id, friendlyName, secret: sealed, ...times });
+      return { id: factorId, label: user.email ?? user.id };
     });
     const totp = await provisioning(secret, issuer || this.host, label);
     return { id, type: 'totp', friendly_name: friendlyName, totp };

@@ -5,6 +5,7 @@ import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { assertNotBanned } from '../users/bans.js';
+import { forgetFailures } from '../limits/password-failures.js';
 import { type Account, userColumns } from '../users/users.js';
 import { RefreshToken } from './refresh-token.entity.js';
 import { hashOf, randomSecret, successorOf } from './refresh-tokens.js';
@@ -56,6 +57,7 @@ export class Sessions {
   /** Opens a session for somebody who has just proved who it is; raises 400 `user_banned`. */
   open(tx: Tx, user: Account, method: SignInMethod): LiveSession {
     assertNotBanned(user, tx.now);
+    if (user.email !== null) forgetFailures(tx, user.email);
     const id = tx.newId();
     const refreshToken = randomSecret();
     const amr = [{ method, timestamp: Math.floor(tx.now.getTime() / 1_000) }];

@@ -5,6 +5,9 @@ import { Id } from '../database/columns.js';
 @Entity('users')
 @Unique('users_email_key', ['email'])
 @Index('users_newest', { synchronize: false })
+@Index('users_imported_password', ['id'], {
+  where: `password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'`,
+})
 @Check('users_email_lower', 'email = lower(email)')
 export class User {
   @Id('users_pkey')
@@ -18,7 +21,7 @@ export class User {
   @Column('timestamptz', { name: 'email_confirmed_at', nullable: true })
   emailConfirmedAt!: Date | null;
 
-  /** PHC string of Argon2id; null for an account without a password. */
+  /** As `isKnownPasswordHash` takes it; null for an account without a password. */
   @Column('text', { name: 'password_hash', nullable: true })
   passwordHash!: string | null;
 
