@@ -15,8 +15,8 @@ const waitingLimit = 100;
 const argon2id = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$/;
 
 /** Whether a hash that was made elsewhere can be checked here, at a bearable cost: PHC strings of Argon2id. */
-export function isKnownPasswordHash(hash: string): boolean {
-  const [, memory, passes, lanes] = argon2id.exec(hash)?.map(Number) ?? [];
+export function isKnownPasswordHash(stored: string): boolean {
+  const [, memory, passes, lanes] = argon2id.exec(stored)?.map(Number) ?? [];
   return memory! >= 8 * lanes! && memory! <= 131_072 && passes! >= 1 && passes! <= 10 && lanes! >= 1;
 }
 
