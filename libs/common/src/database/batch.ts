@@ -127,7 +127,7 @@ class Batch {
     if (!known) this.messages.push(serialize.describe({ type: 'P', name: '' }));
     this.messages.push(serialize.execute());
     const result = new Result();
-    if (known) result.addFields(known);
+    if (known && known.length > 0) result.addFields(known);
     this.sent.push({ name: named, preparing: !known && !underWay, result, fields: known ?? noFields });
   }
 

@@ -45,6 +45,8 @@ interface Collected {
  */
 export class Tx {
   readonly now: Date;
+  /** The same, as it stands in answers and events. */
+  readonly nowText: string;
   readonly trace: Trace;
   readonly actorId: string | null;
   private readonly connection: Connection;
@@ -57,6 +59,7 @@ export class Tx {
     const { entrance } = options;
     this.collected = shared?.collected ?? { entrance, begun: entrance === undefined, pending: [], outbox: [] };
     this.now = options.now;
+    this.nowText = shared?.nowText ?? options.now.toISOString();
     this.trace = options.trace;
     this.actorId = options.actorId;
   }

@@ -1,6 +1,7 @@
 import type { ArgumentMetadata, PipeTransform, Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { isUUID, type ValidationError, validateSync } from 'class-validator';
+import { isAccepted } from './accepted.js';
 import { invalid, Problem, type Violation } from './problem.js';
 
 function violationsOf(errors: readonly ValidationError[], prefix: string, separator: string): Violation[] {
@@ -29,6 +30,7 @@ const unchecked = new Set<unknown>([undefined, Object, String, Number, Boolean, 
  */
 function validated(type: Type<object>, value: unknown, place: 'body' | 'query'): object {
   const instance = plainToInstance(type, value as object, place === 'query' ? conversion : undefined);
+  if (isAccepted(instance)) return instance;
   const errors = validateSync(instance, options);
   if (errors.length === 0) return instance;
   const violations = place === 'body' ? violationsOf(errors, '/', '/') : violationsOf(errors, '?', '.');

@@ -37,7 +37,7 @@ export class ConversationsService {
       const { userId } = tx.caller;
       const id = tx.newId();
       tx.insert(Conversation, { id, title, subject, userId, createdAt: tx.now, updatedAt: tx.now, version: 1 });
-      const now = tx.now.toISOString();
+      const now = tx.nowText;
       const conversation = { id, title, subject, userId, createdAt: now, updatedAt: now };
       tx.emit(ConversationCreated, stateOf(tx, conversation, 1));
       return conversation;
@@ -50,7 +50,7 @@ export class ConversationsService {
       if (Object.keys(change).length === 0) return conversation;
       const written = { ...change, updatedAt: tx.now, version: version + 1 };
       tx.update(Conversation, { id, userId: tx.caller.userId, version }, written);
-      const changed = { ...conversation, ...change, updatedAt: tx.now.toISOString() };
+      const changed = { ...conversation, ...change, updatedAt: tx.nowText };
       tx.emit(ConversationUpdated, stateOf(tx, changed, version + 1));
       return changed;
     });

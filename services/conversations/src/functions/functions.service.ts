@@ -38,7 +38,7 @@ export class FunctionsService {
       const { name, description = null, code, parameters = null } = body;
       const written = { id: tx.newId(), createdBy: userId, userId, name, description, code, parameters };
       tx.insert(StoredFunction, { ...written, createdAt: tx.now, updatedAt: tx.now, version: 1 });
-      const created = { ...written, createdAt: tx.now.toISOString(), updatedAt: tx.now.toISOString() };
+      const created = { ...written, createdAt: tx.nowText, updatedAt: tx.nowText };
       tx.emit(FunctionCreated, stateOf(tx, created, 1));
       return created;
     });
@@ -49,7 +49,7 @@ export class FunctionsService {
       const { version, stored } = await lock(tx, id);
       if (Object.keys(change).length === 0) return stored;
       tx.update(StoredFunction, { id, version }, { ...change, updatedAt: tx.now, version: version + 1 });
-      const changed = { ...stored, ...change, updatedAt: tx.now.toISOString() };
+      const changed = { ...stored, ...change, updatedAt: tx.nowText };
       tx.emit(FunctionUpdated, stateOf(tx, changed, version + 1));
       return changed;
     });

@@ -52,7 +52,7 @@ export class MessagesService {
       const role = body.role ?? 'user';
       const written = { id, conversationId, messageContent, role, createdAt: tx.now, updatedAt: tx.now, version: 1 };
       tx.insert(ChatMessage, written);
-      const now = tx.now.toISOString();
+      const now = tx.nowText;
       const { userId } = tx.caller;
       tx.emit(MessageCreated, {
         aggregateId: id,
@@ -73,7 +73,7 @@ export class MessagesService {
       const { userId } = tx.caller;
       const written = { ...change, updatedAt: tx.now, version: version + 1 };
       tx.update(ChatMessage, { id, conversationId, userId, version }, written);
-      return { ...message, ...change, updatedAt: tx.now.toISOString() };
+      return { ...message, ...change, updatedAt: tx.nowText };
     });
   }
 

@@ -7,8 +7,7 @@ import type { PhoneInput } from './dto/phones.dto.js';
 
 /** Id, customer and times of a new contact, as clients see them. */
 export function newContact(tx: Tx, customerId: string): ContactView {
-  const now = tx.now.toISOString();
-  return { id: tx.newId(), customerId, createdAt: now, updatedAt: now };
+  return { id: tx.newId(), customerId, createdAt: tx.nowText, updatedAt: tx.nowText };
 }
 
 export const newEmail = (tx: Tx, customerId: string, { email }: EmailInput, isPrimary: boolean): EmailView => ({

@@ -131,7 +131,7 @@ export class ContactsService {
       const known = find(kind, siblings, id);
       const given = Object.entries(change).filter(([field, value]) => known[field as keyof typeof known] !== value);
       if (given.length === 0) return known;
-      const changed = { ...known, ...Object.fromEntries(given), updatedAt: tx.now.toISOString() };
+      const changed = { ...known, ...Object.fromEntries(given), updatedAt: tx.nowText };
       touch(tx, held);
       const gainsFlag = isPrimary(changed) && !isPrimary(known);
       const others = gainsFlag ? withoutPrimary(tx, kind, siblings) : siblings;
@@ -188,7 +188,7 @@ function mark<List extends ContactList>(
 ): Contacts[List] {
   const { id, customerId } = contact;
   tx.update(kind.entity, { id, customerId }, { isPrimary: primary, updatedAt: tx.now });
-  return { ...contact, isPrimary: primary, updatedAt: tx.now.toISOString() };
+  return { ...contact, isPrimary: primary, updatedAt: tx.nowText };
 }
 
 /** Takes the flag from the one that has it: before another gets it, as the index checks row by row. */

@@ -74,7 +74,7 @@ export class CustomersService {
       const follows = view.name === defaultName(view.firstName, view.lastName);
       const name = change.name ?? (follows ? defaultName(firstName, lastName) : view.name);
       if (name === view.name && firstName === view.firstName && lastName === view.lastName) return view;
-      const changed = { ...view, name, firstName, lastName, updatedAt: tx.now.toISOString() };
+      const changed = { ...view, name, firstName, lastName, updatedAt: tx.nowText };
       touch(tx, held, { name, firstName, lastName });
       tellUpdated(tx, held, changed);
       return changed;
@@ -99,7 +99,7 @@ function newCustomer(
 ): CustomerView {
   const { firstName, lastName, name = defaultName(firstName, lastName) } = input;
   const id = tx.newId();
-  const now = tx.now.toISOString();
+  const now = tx.nowText;
   return {
     id,
     name,

@@ -27,7 +27,7 @@ export class LinksService {
         if (held.organizationIds.length >= childrenLimit) throw limitReached('organizations');
         await this.organizations.require(tx, [organizationId]);
         linkOrganization(tx, held, organizationId);
-        return { organizationId, createdAt: tx.now.toISOString() };
+        return { organizationId, createdAt: tx.nowText };
       }),
     );
   }
@@ -52,7 +52,7 @@ export class LinksService {
         if (user?.userId === userId) return user;
         if (user) throw customerAlreadyLinked();
         linkUser(tx, held, userId, await this.linkableProfile(tx, held, userId));
-        return { userId, createdAt: tx.now.toISOString() };
+        return { userId, createdAt: tx.nowText };
       }),
     );
   }

@@ -144,7 +144,7 @@ export function endSessions(tx: Tx, sessions: readonly { readonly id: string; re
     tx.emit(SessionRevoked, {
       aggregateId: id,
       version: revokedVersion,
-      data: { sessionId: id, userId, revokedAt: tx.now.toISOString() },
+      data: { sessionId: id, userId, revokedAt: tx.nowText },
       audience: { users: [userId] },
     });
   }
