@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { type HttpClient, TestStack } from '#common/testing/index';
-import { join, type Member, newEmail, owner, platformAdmin, profilesOf, startIdentity } from './identity.js';
+import {
+  join,
+  type Member,
+  newEmail,
+  owner,
+  platformAdmin,
+  profilesOf,
+  sessionIdOf,
+  startIdentity,
+} from './identity.js';
 
 let stack: TestStack;
 let http: HttpClient;
@@ -10,8 +19,18 @@ let ada: Member;
 let bob: Member;
 let admin: Member;
 let client: pg.Client;
+let bobsFactor: string;
 
-const tables = ['organizations', 'users', 'user_profile', 'user_preferences', 'llm_api_keys', 'sessions'] as const;
+const tables = [
+  'organizations',
+  'users',
+  'user_profile',
+  'user_preferences',
+  'llm_api_keys',
+  'sessions',
+  'mfa_factors',
+  'mfa_challenges',
+] as const;
 
 beforeAll(async () => {
   stack = await TestStack.start();
@@ -22,6 +41,9 @@ beforeAll(async () => {
     await join(http, one, 'member');
     await one.http.put('/v1/me/preferences/theme', { preferenceValue: one.email });
     await one.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-12345678' });
+    const { id } = (await one.http.post('/auth/v1/factors', { factor_type: 'totp' })).body;
+    await one.http.post(`/auth/v1/factors/${id}/challenge`);
+    bobsFactor = id;
     await one.http.post(profilesOf(one.organizationId), { email: newEmail(), role: 'viewer' });
   }
   client = new pg.Client({ connectionString: (await stack.database('identity')).app });
@@ -73,7 +95,14 @@ describe('the second wall alone', () => {
     expect(await ids('organizations', 'id')).toEqual([ada.organizationId]);
     expect(await ids('user_profile', 'organization_id')).toEqual([ada.organizationId]);
     expect(await ids('users', 'id')).toEqual([ada.id]);
-    for (const table of ['user_preferences', 'llm_api_keys', 'sessions', 'refresh_tokens']) {
+    for (const table of [
+      'user_preferences',
+      'llm_api_keys',
+      'sessions',
+      'refresh_tokens',
+      'mfa_factors',
+      'mfa_challenges',
+    ]) {
       expect(await ids(table, 'user_id')).toEqual([ada.id]);
     }
     expect((await as(tenant, 'SELECT 1 FROM user_profile')).rows).toHaveLength(3);
@@ -89,7 +118,11 @@ describe('the second wall alone', () => {
       await as(tenant, `UPDATE users SET password_hash = 'x' WHERE id = $1`, [bob.id]),
       await as(tenant, `DELETE FROM users WHERE id = $1`, [bob.id]),
       await as(tenant, `UPDATE sessions SET revoked_at = now() WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `UPDATE sessions SET aal = 'aal2' WHERE user_id = $1`, [bob.id]),
       await as(tenant, `DELETE FROM refresh_tokens WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `UPDATE mfa_factors SET failures = 0 WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `DELETE FROM mfa_factors WHERE user_id = $1`, [bob.id]),
+      await as(tenant, `DELETE FROM mfa_challenges WHERE user_id = $1`, [bob.id]),
       await as(tenant, `UPDATE user_preferences SET preference_value = '1' WHERE user_id = $1`, [bob.id]),
       await as(tenant, `DELETE FROM llm_api_keys WHERE user_id = $1`, [bob.id]),
     ];
@@ -145,6 +178,42 @@ describe('the second wall alone', () => {
       `INSERT INTO llm_api_keys (user_id, provider, api_key) VALUES ($1, 'x', 'y')`,
       () => [bob.id],
     ],
+    [
+      'a user, by an owner',
+      () => ({ user: ada.id, organization: ada.organizationId }),
+      `INSERT INTO users (email) VALUES ($1)`,
+      () => [newEmail()],
+    ],
+    [
+      'a factor of another, by a platform admin',
+      () => ({ user: admin.id, admin: true }),
+      `INSERT INTO mfa_factors (user_id, secret) VALUES ($1, 'x')`,
+      () => [bob.id],
+    ],
+    [
+      'a challenge of another’s factor',
+      () => ({ user: ada.id }),
+      `INSERT INTO mfa_challenges (user_id, factor_id) VALUES ($1, $2)`,
+      () => [ada.id, bobsFactor],
+    ],
+    [
+      'a refresh token of another’s session',
+      () => ({ user: ada.id }),
+      `INSERT INTO refresh_tokens (user_id, session_id, token_hash) VALUES ($1, $2, 'x')`,
+      () => [ada.id, sessionIdOf(bob.session)],
+    ],
+    [
+      'a refresh token of another, by a platform admin',
+      () => ({ user: admin.id, admin: true }),
+      `INSERT INTO refresh_tokens (user_id, session_id, token_hash) VALUES ($1, $2, 'x')`,
+      () => [bob.id, sessionIdOf(bob.session)],
+    ],
+    [
+      'another into a session of more assurance, by a platform admin',
+      () => ({ user: admin.id, admin: true }),
+      `UPDATE sessions SET aal = 'aal2' WHERE user_id = $1`,
+      () => [bob.id],
+    ],
   ])('does not let in %s', async (_, tenant, text, values) => {
     await expect(as(tenant(), text, values())).rejects.toThrow('row-level security');
   });
@@ -157,6 +226,11 @@ describe('the second wall alone', () => {
       `UPDATE user_profile SET user_id = '${ada.id}' WHERE user_id IS NULL`,
       `UPDATE organizations SET is_operator = true`,
       `UPDATE users SET email_confirmed_at = now()`,
+      `UPDATE users SET banned_until = NULL`,
+      `UPDATE users SET app_metadata = '{"plan":"gold"}'`,
+      `SELECT app.change_user('${ada.id}', 1, 'x@example.com', now(), NULL, '{}', '{}', NULL, now())`,
+      `SELECT app.organization_of('${bob.id}')`,
+      `SELECT app.was_user('${bob.id}')`,
       `SELECT password_hash FROM users`,
       `SELECT refresh_key FROM sessions`,
     ]) {

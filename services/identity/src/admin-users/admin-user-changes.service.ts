@@ -82,7 +82,11 @@ export class AdminUserChangesService {
   }
 
   async erase(context: RequestContext, id: string): Promise<void> {
-    const organizationOf = { text: `SELECT app.organization_of($1) AS id`, values: [id] };
+    // What a read asks is sent before the role is judged.
+    const organizationOf = {
+      text: `SELECT CASE WHEN app.is_admin() THEN app.organization_of($1) END AS id`,
+      values: [id],
+    };
     const [known] = await this.unitOfWork.read<{ id: string | null }>(context, organizationOf);
     const organizationId = known?.id ?? undefined;
     await this.unitOfWork.run({ ...context, ...(organizationId !== undefined && { organizationId }) }, async (tx) => {

@@ -33,18 +33,17 @@ export class FactorsService {
   /** The one time that a factor's secret is told. */
   async enroll(context: RequestContext, { friendly_name: friendlyName, issuer }: EnrollBody) {
     const secret = newTotpSecret();
-    const { id, label } = await this.unitOfWork.run(context, async (tx) => {
+    const { factorId, label } = await this.unitOfWork.run(context, async (tx) => {
       const { user, assured } = await lockAccount(tx, context);
       if (!assured) throw insufficientAal(403, 'enroll a new factor');
       await this.assertRoom(tx);
-      const factorId = tx.newId();
-      const times = { createdAt: tx.now, updatedAt: tx.now };
-      const sealed = this.box.seal(secret, secretContext(factorId));
-      tx.insert(Factor, { id: factorId, userId: user.id, friendlyName, secret: sealed, ...times });
-      return { id: factorId, label: user.email ?? user.id };
+      const id = tx.newId();
+      const sealed = this.box.seal(secret, secretContext(id));
+      tx.insert(Factor, { id, userId: user.id, friendlyName, secret: sealed, createdAt: tx.now, updatedAt: tx.now });
+      return { factorId: id, label: user.email ?? user.id };
     });
     const totp = await provisioning(secret, issuer || this.host, label);
-    return { id, type: 'totp', friendly_name: friendlyName, totp };
+    return { id: factorId, type: 'totp', friendly_name: friendlyName, totp };
   }
 
   /** Enrolments that were given up make room. */
