@@ -1,3 +1,4 @@
+export { boundedFetch } from './bounded-fetch.js';
 export { Context, RequestTrace } from './context.js';
 export { Nullable, Optional, Text, Trimmed } from './fields.js';
 export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';

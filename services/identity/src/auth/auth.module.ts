@@ -9,13 +9,16 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
-import { JwksController } from './jwks.controller.js';
+import { JwksController } from './keys/jwks.controller.js';
+import { KeyRotation } from './keys/key-rotation.js';
+import { KeysAdmin } from './keys/keys-admin.js';
+import { KeysAdminController } from './keys/keys-admin.controller.js';
+import { SigningKeys } from './keys/signing-keys.js';
 import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
-import { SigningKeys } from './signing-keys.js';
 
 @Module({
-  controllers: [AuthController, AccountController, JwksController],
+  controllers: [AuthController, AccountController, JwksController, KeysAdminController],
   providers: [
     {
       provide: SecretBox,
@@ -24,6 +27,8 @@ import { SigningKeys } from './signing-keys.js';
     },
     AccessTokens,
     AccountService,
+    KeyRotation,
+    KeysAdmin,
     Passwords,
     Sessions,
     SignInService,

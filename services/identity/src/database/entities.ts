@@ -1,4 +1,4 @@
-import { SigningKey } from '../auth/signing-key.entity.js';
+import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
