@@ -9,6 +9,7 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
+import { FlowStates } from './flow-states.js';
 import { JwksController } from './jwks.controller.js';
 import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
@@ -24,12 +25,13 @@ import { SigningKeys } from './signing-keys.js';
     },
     AccessTokens,
     AccountService,
+    FlowStates,
     Passwords,
     Sessions,
     SignInService,
     SigningKeys,
   ],
-  exports: [AccessTokens, Passwords, SecretBox, Sessions, SigningKeys],
+  exports: [AccessTokens, FlowStates, Passwords, SecretBox, Sessions, SigningKeys],
 })
 export class AuthModule {
   constructor(host: HttpAdapterHost) {
