@@ -9,6 +9,7 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
+import { FlowStates } from './flow-states.js';
 import { JwksController } from './keys/jwks.controller.js';
 import { KeyRotation } from './keys/key-rotation.js';
 import { KeysAdmin } from './keys/keys-admin.js';
@@ -27,6 +28,7 @@ import { SignInService } from './sign-in.service.js';
     },
     AccessTokens,
     AccountService,
+    FlowStates,
     KeyRotation,
     KeysAdmin,
     Passwords,
@@ -34,7 +36,7 @@ import { SignInService } from './sign-in.service.js';
     SignInService,
     SigningKeys,
   ],
-  exports: [AccessTokens, Passwords, SecretBox, Sessions, SigningKeys],
+  exports: [AccessTokens, FlowStates, Passwords, SecretBox, Sessions, SigningKeys],
 })
 export class AuthModule {
   constructor(host: HttpAdapterHost) {

@@ -1,6 +1,10 @@
+import { FlowState } from '../auth/flow-state.entity.js';
 import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
+import { Mail } from '../mail/mail.entity.js';
+import { MailTurn } from '../mail/mail-turn.entity.js';
+import { OneTimeToken } from '../one-time/one-time-token.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
 import { Preference } from '../preferences/preference.entity.js';
 import { Profile } from '../profiles/profile.entity.js';
@@ -19,4 +23,8 @@ export const entities = [
   RefreshToken,
   SigningKey,
   Invitation,
+  FlowState,
+  Mail,
+  MailTurn,
+  OneTimeToken,
 ];
