@@ -14,6 +14,7 @@ export const routes: readonly (readonly [path: string, service: ServiceName])[] 
   ['/v1/conversations', 'conversations'],
   ['/v1/functions', 'conversations'],
   ['/v1/admin/deletions', 'identity'],
+  ['/v1/admin/signing-keys', 'identity'],
   ...serviceNames.map((service) => [`/v1/admin/events/${service}`, service] as const),
 ];
 

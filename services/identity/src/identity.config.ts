@@ -56,4 +56,9 @@ export class IdentityConfig extends LimitsConfig {
   @IsOptional()
   @IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })
   PASSWORD_LEAKS_URL?: string;
+  /** Days for which a key signs access tokens, before the next one takes its place. */
+  @IsInt()
+  @Min(1)
+  @Max(365)
+  SIGNING_KEY_LIFETIME = 30;
 }

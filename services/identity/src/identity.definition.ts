@@ -5,7 +5,7 @@ import { AdminUsersModule } from './admin-users/admin-users.module.js';
 import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
 import { AuthModule } from './auth/auth.module.js';
-import { publicKeysOf } from './auth/public-keys.js';
+import { readPublicKeys } from './auth/keys/public-keys.js';
 import { entities } from './database/entities.js';
 import { IdentityConfig } from './identity.config.js';
 import { InvitationsModule } from './invitations/invitations.module.js';
@@ -51,5 +51,5 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     ProfilesModule,
     UsersModule,
   ],
-  keys: publicKeysOf,
+  keys: readPublicKeys,
 });

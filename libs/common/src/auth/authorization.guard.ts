@@ -7,6 +7,15 @@ import type { TokenVerifier } from './token-verifier.js';
 
 const bearer = /^Bearer ([A-Za-z0-9_.~+/=-]+)$/i;
 
+/** Of several, Node shows the first and somebody else may have read the last. */
+function countAuthorizations(raw: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) {
+    if (raw[index]!.length === 13 && raw[index]!.toLowerCase() === 'authorization') count += 1;
+  }
+  return count;
+}
+
 /**
  * The first half of the first wall: who asks. What the caller may do is decided by the unit of work, inside the
  * transaction that does it.
@@ -24,7 +33,8 @@ export class AuthorizationGuard implements CanActivate {
     if (policy.kind === 'public') return true;
     const request = execution.switchToHttp().getRequest<FastifyRequest>();
     const token = bearer.exec(request.headers.authorization ?? '')?.[1];
-    if (token === undefined) throw new Problem(401, 'unauthorized', 'A bearer access token is required.');
+    if (token === undefined || countAuthorizations(request.raw.rawHeaders) > 1)
+      throw new Problem(401, 'unauthorized', 'One bearer access token is required.');
     request.context = { ...(await this.verifier.verify(token)), policy, trace: request.trace };
     return true;
   }

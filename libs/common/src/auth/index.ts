@@ -2,6 +2,7 @@ export { AuthorizationCopiesHandler, revisionOf } from './authorization-copies.h
 export { AuthorizationGuard } from './authorization.guard.js';
 export type { Caller, Identity, RequestContext } from './caller.js';
 export type { AccessAnswer, LicenseFact, ProfileFact, UserFact } from './copies.js';
+export { KeySet, remoteKeys } from './key-set.js';
 export { LicenseCopiesHandler } from './license-copies.handler.js';
 export { OwnerAuthority } from './owner-authority.js';
 export {

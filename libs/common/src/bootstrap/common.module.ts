@@ -98,6 +98,7 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
     this.parts.broker.start();
     this.parts.relay.start();
     this.parts.reader.start();
+    this.parts.keys.start();
     this.parts.reconciliation.start();
     this.parts.feed.start();
   }
@@ -107,8 +108,8 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
   }
 
   async onApplicationShutdown(): Promise<void> {
-    const { relay, reader, reconciliation } = this.parts;
-    await Promise.all([relay.stop(), reader.stop(), reconciliation.stop()]);
+    const { keys, relay, reader, reconciliation } = this.parts;
+    await Promise.all([keys.stop(), relay.stop(), reader.stop(), reconciliation.stop()]);
     await this.parts.broker.stop();
     await Promise.all(this.parts.pools.map((pool) => pool.end()));
   }

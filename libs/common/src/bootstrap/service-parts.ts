@@ -1,8 +1,9 @@
 import type { DynamicModule, Type } from '@nestjs/common';
-import type { JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet } from 'jose';
 import type { Logger } from 'pino';
 import type pg from 'pg';
 import { licenses, profiles, revokedSessions, users } from '../auth/copies.js';
+import { KeySet, type KeySource, remoteKeys } from '../auth/key-set.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
 import type { ServiceConfig } from '../config/service-config.js';
@@ -36,8 +37,8 @@ export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig>
   readonly imports: readonly (Type | DynamicModule)[];
   /** Deletions that a job of the service finishes; all others end with the transaction in which they are heard of. */
   readonly longDeletions?: LongDeletions;
-  /** How the owner of the signing keys finds them; every other service fetches the JWKS. */
-  keys?(system: SystemUnitOfWork, config: Config): JWTVerifyGetKey;
+  /** How the owner of the signing keys reads their public halves; every other service fetches the JWKS. */
+  keys?(system: SystemUnitOfWork): Promise<JSONWebKeySet>;
 }
 
 /** The parts that every service is built from, wired once; owns their start and their end. */
@@ -47,6 +48,7 @@ export class ServiceParts {
   readonly system: SystemUnitOfWork;
   readonly unitOfWork: UnitOfWork;
   readonly authority: OwnerAuthority | undefined;
+  readonly keys: KeySet;
   readonly verifier: TokenVerifier;
   readonly relay: Relay;
   readonly reader: LogReader;
@@ -81,7 +83,8 @@ export class ServiceParts {
     this.snapshots = new Snapshots({ ...this, service: name, logger });
     this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
     this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
-    this.verifier = verifierOf(definition, this.system);
+    this.keys = new KeySet(keySourceOf(definition, this.system), logger);
+    this.verifier = new TokenVerifier(this.keys, `${config.PUBLIC_URL}/auth/v1`);
     this.metrics = new Metrics(name);
     this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
@@ -140,10 +143,8 @@ function authorizationCopiesOf(name: ServiceName): Copies {
   return copies;
 }
 
-function verifierOf(definition: ServiceDefinition, system: SystemUnitOfWork): TokenVerifier {
-  const { config, keys } = definition;
-  const issuer = `${config.PUBLIC_URL}/auth/v1`;
-  if (keys) return new TokenVerifier(keys(system, config), issuer);
+function keySourceOf({ config, keys }: ServiceDefinition, system: SystemUnitOfWork): KeySource {
+  if (keys) return () => keys(system);
   if (config.IDENTITY_URL === undefined) throw new Error('Bad settings in the environment: IDENTITY_URL is required');
-  return TokenVerifier.remote(config.IDENTITY_URL, issuer);
+  return remoteKeys(config.IDENTITY_URL);
 }

@@ -1,4 +1,5 @@
 export { type ClientAddress, clientAddress, networksOf } from './client-address.js';
+export { boundedFetch } from './bounded-fetch.js';
 export { Context, RequestTrace } from './context.js';
 export { Nullable, Optional, Text, Trimmed } from './fields.js';
 export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';

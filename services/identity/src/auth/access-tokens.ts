@@ -5,10 +5,8 @@ import { IdentityConfig } from '../identity.config.js';
 import type { LiveSession } from '../sessions/sessions.js';
 import type { Account } from '../users/users.js';
 import { userAnswer } from './answers.js';
-import { SigningKeys } from './signing-keys.js';
-
-/** Seconds for which an access token is valid. */
-const accessTokenLifetime = 3_600;
+import { accessTokenLifetime } from './keys/key-times.js';
+import { SigningKeys } from './keys/signing-keys.js';
 
 interface AccessToken {
   readonly token: string;

@@ -5,7 +5,7 @@ import type { Trace } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
 import { Limited } from '../limits/limited.js';
 import { unsupportedGrantType } from './auth-form.js';
-import { RefreshBody, SignInBody, SignUpBody } from './dto/bodies.js';
+import { PkceBody, RefreshBody, SignInBody, SignUpBody } from './dto/bodies.js';
 import { readBody } from './dto/read-body.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -36,6 +36,7 @@ export class AuthController {
     if (grantType === 'refresh_token') {
       return this.signIn.refresh(trace, readBody(RefreshBody, body).refresh_token);
     }
+    if (grantType === 'pkce') return this.signIn.exchange(trace, readBody(PkceBody, body));
     throw unsupportedGrantType();
   }
 

@@ -10,15 +10,19 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
-import { JwksController } from './jwks.controller.js';
 import { LeakedPasswords } from './passwords/leaked-passwords.js';
+import { FlowStates } from './flow-states.js';
+import { JwksController } from './keys/jwks.controller.js';
+import { KeyRotation } from './keys/key-rotation.js';
+import { KeysAdmin } from './keys/keys-admin.js';
+import { KeysAdminController } from './keys/keys-admin.controller.js';
+import { SigningKeys } from './keys/signing-keys.js';
 import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
-import { SigningKeys } from './signing-keys.js';
 
 @Module({
   imports: [LimitsModule],
-  controllers: [AuthController, AccountController, JwksController],
+  controllers: [AuthController, AccountController, JwksController, KeysAdminController],
   providers: [
     {
       provide: SecretBox,
@@ -28,12 +32,15 @@ import { SigningKeys } from './signing-keys.js';
     AccessTokens,
     AccountService,
     LeakedPasswords,
+    FlowStates,
+    KeyRotation,
+    KeysAdmin,
     Passwords,
     Sessions,
     SignInService,
     SigningKeys,
   ],
-  exports: [AccessTokens, Passwords, SecretBox, Sessions, SigningKeys],
+  exports: [AccessTokens, FlowStates, Passwords, SecretBox, Sessions, SigningKeys],
 })
 export class AuthModule {
   constructor(host: HttpAdapterHost) {

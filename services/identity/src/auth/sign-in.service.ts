@@ -6,12 +6,13 @@ import type { Trace } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
 import { addressHash, isLocked, PasswordFailures } from '../limits/password-failures.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
-import { type Account, registerUser, userColumns } from '../users/users.js';
+import { type Account, noteSignIn, registerUser, userColumns } from '../users/users.js';
 import { AccessTokens } from './access-tokens.js';
 import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
-import type { SignInBody, SignUpBody } from './dto/bodies.js';
 import { todaysPrefix } from './passwords/password-hash.js';
+import type { PkceBody, SignInBody, SignUpBody } from './dto/bodies.js';
+import { flowStateNotFound, FlowStates } from './flow-states.js';
 import { passwordLength, Passwords } from './passwords.js';
 
 /** Raises 422 `weak_password`. */
@@ -49,6 +50,7 @@ export class SignInService {
     private readonly failures: PasswordFailures,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
+    private readonly flowStates: FlowStates,
   ) {}
 
   /**
@@ -105,6 +107,18 @@ export class SignInService {
   async refresh(trace: Trace, refreshToken: string) {
     return this.accessTokens.answer(await this.sessions.refresh(trace, refreshToken));
   }
+
+  /** Finishes a sign-in by whoever holds the verifier of its code challenge. */
+  async exchange(trace: Trace, { auth_code: code, code_verifier: verifier }: PkceBody) {
+    const outcome = await this.system.run({ trace }, async (tx) => {
+      const proven = await this.flowStates.redeem(tx, code, verifier);
+      if (proven instanceof Problem) return proven;
+      const user = await noteSignIn(tx, proven.userId);
+      return user ? this.sessions.open(tx, user, proven.method) : flowStateNotFound();
+    });
+    if (outcome instanceof Problem) throw outcome;
+    return this.accessTokens.answer(outcome);
+  }
 }
 
 /** What a new account with this address would look like. */
@@ -119,6 +133,8 @@ function stranger(email: string, userMetadata: object = {}): Account {
     lastSignInAt: null,
     createdAt: now,
     updatedAt: now,
+    newEmail: null,
+    invitedAt: null,
     version: 1,
   };
 }

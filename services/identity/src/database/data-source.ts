@@ -7,6 +7,8 @@ import { EventHealing1795950000000 } from './migrations/1795950000000-event-heal
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 import { SecondFactor1796020000000 } from './migrations/1796020000000-second-factor.js';
 import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
+import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
+import { SigningKeys1796040000000 } from './migrations/1796040000000-signing-keys.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -18,6 +20,8 @@ export default new Schema({
     CopiedDatabase1795980000000,
     SecondFactor1796020000000,
     Limits1796030000000,
+    Mail1796010000000,
+    SigningKeys1796040000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

@@ -1,10 +1,14 @@
-import { SigningKey } from '../auth/signing-key.entity.js';
+import { FlowState } from '../auth/flow-state.entity.js';
+import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
 import { PasswordFailure } from '../limits/password-failure.entity.js';
 import { RateLimit } from '../limits/rate-limit.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
 import { Challenge } from '../mfa/challenge.entity.js';
 import { Factor } from '../mfa/factor.entity.js';
+import { Mail } from '../mail/mail.entity.js';
+import { MailTurn } from '../mail/mail-turn.entity.js';
+import { OneTimeToken } from '../one-time/one-time-token.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
 import { Preference } from '../preferences/preference.entity.js';
 import { Profile } from '../profiles/profile.entity.js';
@@ -27,4 +31,8 @@ export const entities = [
   Challenge,
   RateLimit,
   PasswordFailure,
+  FlowState,
+  Mail,
+  MailTurn,
+  OneTimeToken,
 ];

@@ -4,7 +4,7 @@ import { Loop } from '#common/events/index';
 import { Problem } from '#common/http/index';
 import { continueTrace, createLogger } from '#common/observability/index';
 import { Passwords } from '../auth/passwords.js';
-import { SigningKeys } from '../auth/signing-keys.js';
+import { SigningKeys } from '../auth/keys/signing-keys.js';
 import { IdentityConfig } from '../identity.config.js';
 import { tellOrganizationCreated } from '../organizations/organization.events.js';
 import { Profile } from '../profiles/profile.entity.js';

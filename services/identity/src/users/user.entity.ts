@@ -9,6 +9,7 @@ import { Id } from '../database/columns.js';
   where: `password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%'`,
 })
 @Check('users_email_lower', 'email = lower(email)')
+@Check('users_new_email_lower', 'new_email = lower(new_email)')
 export class User {
   @Id('users_pkey')
   id!: string;
@@ -45,6 +46,14 @@ export class User {
 
   @Column('timestamptz', { name: 'updated_at', default: () => 'now()' })
   updatedAt!: Date;
+
+  /** The address that `email` is to become, once those who read its mail have agreed. */
+  @Column('text', { name: 'new_email', nullable: true })
+  newEmail!: string | null;
+
+  /** When an administrator invited the user. */
+  @Column('timestamptz', { name: 'invited_at', nullable: true })
+  invitedAt!: Date | null;
 
   @Column('integer', { default: 1 })
   version!: number;

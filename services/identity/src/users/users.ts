@@ -12,7 +12,8 @@ export type Account = Omit<User, 'passwordHash' | 'bannedUntil'> & {
 /** The select list that turns a row of `users` (alias `u`) into an `Account`. */
 export const userColumns = `u.id, u.email, u.email_confirmed_at AS "emailConfirmedAt", u.app_metadata AS "appMetadata",
   u.user_metadata AS "userMetadata", u.last_sign_in_at AS "lastSignInAt", u.created_at AS "createdAt",
-  u.updated_at AS "updatedAt", u.version, u.banned_until AS "bannedUntil", ${factorsOfUser} AS factors`;
+  u.updated_at AS "updatedAt", u.new_email AS "newEmail", u.invited_at AS "invitedAt", u.version,
+  u.banned_until AS "bannedUntil", ${factorsOfUser} AS factors`;
 
 export interface NewUser {
   /** A fresh one unless an import brings its own. */
@@ -27,6 +28,8 @@ export interface NewUser {
   /** Whether the account is made by somebody who thereby signs in. */
   readonly signsIn: boolean;
   readonly bannedUntil?: Date | null;
+  /** Whether an administrator invites the user. */
+  readonly invited?: boolean;
 }
 
 /** Makes an account, and tells of it. */
@@ -40,6 +43,8 @@ export function registerUser(tx: Tx, account: NewUser): Account {
     lastSignInAt: account.signsIn ? tx.now : null,
     createdAt: tx.now,
     updatedAt: tx.now,
+    newEmail: null,
+    invitedAt: account.invited ? tx.now : null,
     version: 1,
     bannedUntil: account.bannedUntil ?? null,
   };
@@ -50,5 +55,14 @@ export function registerUser(tx: Tx, account: NewUser): Account {
     data: { userId: user.id, email: user.email, emailConfirmed: account.confirmed },
     audience: { users: [user.id] },
   });
+  return user;
+}
+
+/** Notes that a user signs in now; undefined when the account is gone. */
+export async function noteSignIn(tx: Tx, userId: string): Promise<Account | undefined> {
+  const [user] = await tx.query<Account & Record<string, unknown>>(
+    `UPDATE users AS u SET last_sign_in_at = $2 WHERE u.id = $1 RETURNING ${userColumns}`,
+    [userId, tx.now],
+  );
   return user;
 }

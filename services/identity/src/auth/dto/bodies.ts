@@ -1,4 +1,5 @@
-import { IsObject, IsString, MaxLength } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsIn, IsNotEmpty, IsObject, IsString, Matches, MaxLength } from 'class-validator';
 import { Optional } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 import { BoundedJson } from '../../users/bounded-json.js';
@@ -20,7 +21,19 @@ const Metadata = (): PropertyDecorator => (target, property) => {
   BoundedJson(metadataBounds.user_metadata)(target, property);
 };
 
-export class SignUpBody {
+/** Of a client that will finish the sign-in itself (PKCE): both or none. */
+export class CodeChallengeFields {
+  @Optional()
+  @Matches(/^[\w.~-]{43,128}$/, { message: 'code challenge has to be 43 to 128 characters of A-Z a-z 0-9 - . _ ~' })
+  code_challenge?: string;
+
+  @Optional()
+  @Transform(({ value }) => (typeof value === 'string' ? value.toLowerCase() : (value as unknown)))
+  @IsIn(['s256', 'plain'], { message: 'code challenge method is not supported' })
+  code_challenge_method?: 's256' | 'plain';
+}
+
+export class SignUpBody extends CodeChallengeFields {
   @EmailAddress()
   email!: string;
 
@@ -45,7 +58,21 @@ export class RefreshBody {
   refresh_token!: string;
 }
 
-export class UpdateUserBody {
+const bothNeeded = { message: 'invalid request: both auth code and code verifier should be non-empty' };
+
+export class PkceBody {
+  @IsString(bothNeeded)
+  @IsNotEmpty(bothNeeded)
+  @MaxLength(200)
+  auth_code!: string;
+
+  @IsString(bothNeeded)
+  @IsNotEmpty(bothNeeded)
+  @MaxLength(500)
+  code_verifier!: string;
+}
+
+export class UpdateUserBody extends CodeChallengeFields {
   @Optional()
   @EmailAddress()
   email?: string;

@@ -1,0 +1,58 @@
+import type { SystemUnitOfWork, Tx } from '#common/database/index';
+import { notFound, unavailable } from '#common/http/index';
+import type { Trace } from '#common/observability/index';
+import type { SigningKey } from './signing-key.entity.js';
+import { keyTimes } from './key-times.js';
+
+/** A signing key without the pair itself. */
+export type KeyRow = Omit<SigningKey, 'publicKey' | 'privateKey'>;
+
+const columns = `id, status, created_at AS "createdAt", activate_at AS "activateAt", activated_at AS "activatedAt",
+  retired_at AS "retiredAt"`;
+
+export const keysText = `SELECT ${columns} FROM signing_keys ORDER BY created_at DESC, id`;
+
+/** One at a time, of all replicas and commands, changes which key is what. */
+export async function lockKeys(tx: Tx): Promise<KeyRow[]> {
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('signing_keys', 0))`);
+  return tx.query<KeyRow & Record<string, unknown>>(keysText);
+}
+
+/** The standby key becomes the current one; the private half of the key before it is forgotten. */
+export function promoteStandby(tx: Tx): void {
+  tx.execute(
+    `UPDATE signing_keys SET status = 'retired', retired_at = $1, private_key = NULL WHERE status = 'current'`,
+    [tx.now],
+  );
+  tx.execute(
+    `UPDATE signing_keys SET status = 'current', activated_at = $1, activate_at = NULL WHERE status = 'standby'`,
+    [tx.now],
+  );
+}
+
+/**
+ * Has the standby key sign as soon as it was published long enough for every verifier, or with `now` for Clarity's own;
+ * a replica does it at that time.
+ */
+export function requestRotation(system: SystemUnitOfWork, trace: Trace, now: boolean): Promise<KeyRow> {
+  return system.run({ trace }, async (tx) => {
+    const standby = (await lockKeys(tx)).find(({ status }) => status === 'standby');
+    if (!standby) throw unavailable('The standby key');
+    const ready = standby.createdAt.getTime() + (now ? keyTimes.hurried : keyTimes.published) * 1_000;
+    const activateAt = new Date(Math.max(ready, tx.now.getTime()));
+    tx.execute(`UPDATE signing_keys SET activate_at = $2 WHERE id = $1`, [standby.id, activateAt]);
+    return { ...standby, activateAt };
+  });
+}
+
+/** Takes a key out at once: what it signed is void. When it was the current one, the standby key takes its place. */
+export function revokeKey(system: SystemUnitOfWork, trace: Trace, id: string): Promise<KeyRow> {
+  return system.run({ trace }, async (tx) => {
+    const keys = await lockKeys(tx);
+    const key = keys.find((known) => known.id === id);
+    if (!key) throw notFound('signing key');
+    tx.execute(`DELETE FROM signing_keys WHERE id = $1`, [id]);
+    if (key.status === 'current') promoteStandby(tx);
+    return key;
+  });
+}

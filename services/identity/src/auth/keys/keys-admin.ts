@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '#common/auth/index';
+import { SystemUnitOfWork, UnitOfWork } from '#common/database/index';
+import { createLogger } from '#common/observability/index';
+import { IdentityConfig } from '../../identity.config.js';
+import { type KeyRow, keysText, requestRotation, revokeKey } from './key-rows.js';
+import { KeyRotation } from './key-rotation.js';
+
+const answerOf = ({ id, status, createdAt, activateAt, activatedAt, retiredAt }: KeyRow) => ({
+  id,
+  status,
+  createdAt,
+  activateAt,
+  activatedAt,
+  retiredAt,
+});
+
+/** What a platform admin sees of the signing keys, and does with them; who it was stands in the log. */
+@Injectable()
+export class KeysAdmin {
+  private readonly logger;
+
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly system: SystemUnitOfWork,
+    private readonly rotation: KeyRotation,
+    config: IdentityConfig,
+  ) {
+    this.logger = createLogger('identity', config.LOG_LEVEL);
+  }
+
+  async list(context: RequestContext) {
+    await this.admit(context);
+    return { data: (await this.system.read<KeyRow>({ text: keysText })).map(answerOf) };
+  }
+
+  /** Answers the key that signs next, and from when on. */
+  async rotate(context: RequestContext, now: boolean) {
+    await this.admit(context);
+    const standby = await requestRotation(this.system, context.trace, now);
+    this.logger.warn({ actorId: context.userId, kid: standby.id, now }, 'rotation of signing keys asked for');
+    await this.rotation.round();
+    return answerOf(standby);
+  }
+
+  async revoke(context: RequestContext, keyId: string): Promise<void> {
+    await this.admit(context);
+    await revokeKey(this.system, context.trace, keyId);
+    this.logger.warn({ actorId: context.userId, kid: keyId }, 'signing key revoked');
+    await this.rotation.round();
+  }
+
+  /** The policy is decided by the unit of work; the keys themselves lie behind a wall that no request's role passes. */
+  private async admit(context: RequestContext): Promise<void> {
+    await this.unitOfWork.read(context, { text: 'SELECT' });
+  }
+}
