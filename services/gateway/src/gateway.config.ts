@@ -1,32 +1,6 @@
-import { Transform } from 'class-transformer';
-import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min, ValidateBy } from 'class-validator';
+import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min } from 'class-validator';
 import { BlockList, isIP } from 'node:net';
-import { HttpConfig } from '#common/config/index';
-
-/** A list with commas between its items. */
-const List = (): PropertyDecorator =>
-  Transform(({ obj, key }) => {
-    const value = (obj as Record<string, unknown>)[key];
-    return typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
-  });
-
-const isNetwork = (value: unknown): boolean => {
-  const [address = '', bits, more] = typeof value === 'string' ? value.split('/') : [];
-  const family = isIP(address);
-  const widest = family === 6 ? 128 : 32;
-  return (
-    family !== 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest))
-  );
-};
-
-const AreNetworks = (): PropertyDecorator =>
-  ValidateBy(
-    {
-      name: 'networks',
-      validator: { validate: isNetwork, defaultMessage: () => 'TRUSTED_PROXIES must be addresses or CIDR ranges' },
-    },
-    { each: true },
-  );
+import { AreNetworks, HttpConfig, List } from '#common/config/index';
 
 /** An origin and nothing else: paths are the clients'. */
 const IsOrigin = (): PropertyDecorator => (target, key) => {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Max, Min } from 'class-validator';
+import { IsArray, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, IsUrl, Max, Min } from 'class-validator';
+import { AreNetworks, List } from './networks.js';
 
 const postgresUrl = { protocols: ['postgres', 'postgresql'], require_tld: false, require_protocol: true };
 const natsUrl = { protocols: ['nats', 'tls'], require_tld: false, require_protocol: true };
@@ -73,4 +74,13 @@ export class ServiceConfig extends HttpConfig {
   @Min(1)
   @Max(86_400)
   DELETION_DEADLINE = 60;
+
+  /**
+   * Addresses and CIDR ranges beside the public ones that URLs given by users may lead to, between commas. None by
+   * default: a user must not reach what only this machine's network can.
+   */
+  @List()
+  @IsArray()
+  @AreNetworks()
+  OUTBOUND_ALLOWED_NETWORKS: string[] = [];
 }
