@@ -1,4 +1,14 @@
-import { IsBoolean, IsEmail, IsOptional, Length, Matches, ValidateBy } from 'class-validator';
+import {
+  IsBoolean,
+  IsEmail,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Length,
+  Matches,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 import { Flag, ServiceConfig } from '#common/config/index';
 import { secretsKeyFormat } from '#common/crypto/index';
 import { passwordLength } from './auth/passwords.js';
@@ -12,6 +22,24 @@ const NotInProduction = (local: unknown): PropertyDecorator =>
       defaultMessage: () => '$property has a value that is refused when NODE_ENV is production',
     },
   });
+
+/** Refuses a value beside another setting of the same meaning. */
+const NotWith = (other: keyof IdentityConfig): PropertyDecorator =>
+  ValidateBy({
+    name: 'notWith',
+    validator: {
+      validate: (_, args) => (args!.object as IdentityConfig)[other] === undefined,
+      defaultMessage: () => `$property and ${other} exclude each other`,
+    },
+  });
+
+const IsBaseUrl = (): PropertyDecorator => (target, property) => {
+  IsOptional()(target, property);
+  IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true, disallow_auth: true })(
+    target,
+    property,
+  );
+};
 
 export class IdentityConfig extends ServiceConfig {
   /** First platform admin, made at the first start together with the operator's organization. */
@@ -31,6 +59,35 @@ export class IdentityConfig extends ServiceConfig {
   AUTH_AUTOCONFIRM = false;
 
   /** Master keys for secrets at rest: `<id>:<base64 of 32 bytes>`, comma-separated; the first one encrypts. */
+  @ValidateIf(({ SECRETS_KEY, SECRETS_KEY_FILE }: IdentityConfig) => !(SECRETS_KEY_FILE && SECRETS_KEY === undefined))
   @Matches(secretsKeyFormat, { message: 'SECRETS_KEY must be <id>:<base64 of 32 bytes>, several separated by commas' })
-  SECRETS_KEY!: string;
+  @NotWith('SECRETS_KEY_FILE')
+  SECRETS_KEY?: string;
+
+  /** A file that holds them instead; replaced while identity runs, it counts at once. */
+  @IsOptional()
+  @IsString()
+  SECRETS_KEY_FILE?: string;
+
+  /**
+   * Where these providers are asked instead of at their own addresses, such as a proxy of the operator's. One that is not
+   * public, or answers by HTTP, has to be in OUTBOUND_ALLOWED_NETWORKS too.
+   */
+  @IsBaseUrl()
+  LLM_BASE_URL_OPENAI?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_ANTHROPIC?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_GOOGLE?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_MISTRAL?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_GROQ?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_OPENROUTER?: string;
 }

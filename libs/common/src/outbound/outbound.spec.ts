@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 const opened: Outbound[] = [];
-afterAll(() => Promise.all(opened.map((outbound) => outbound.close())));
+afterAll(() => Promise.all(opened.map((outbound) => outbound.onApplicationShutdown())));
 
 /** Names lead to these addresses, one answer after the other, and then to the last one again. */
 function outboundOf(allowedNetworks: string[], ...answers: string[][]) {

@@ -1,3 +1,4 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
@@ -49,7 +50,7 @@ export class OutboundRefused extends Error {
  * name the same holds: the check sits where the name is resolved for the connection, so nothing can change in between.
  * Public addresses are reached by HTTPS alone; plain HTTP and low ports only within the networks that the operator allows.
  */
-export class Outbound {
+export class Outbound implements OnApplicationShutdown {
   /** For whoever streams: takes no redirects, and checks like `request` where it connects. */
   readonly dispatcher: Agent;
   private readonly reach: Reach;
@@ -104,7 +105,7 @@ export class Outbound {
     return { status: statusCode, headers, body: Buffer.concat(pieces).subarray(0, limit) };
   }
 
-  close(): Promise<void> {
+  onApplicationShutdown(): Promise<void> {
     return this.dispatcher.destroy();
   }
 
