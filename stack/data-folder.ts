@@ -13,6 +13,7 @@ const entries = {
   logs: 'logs',
   nats: 'nats',
   postgres: 'postgres',
+  secretsKey: 'secrets.key',
   tools: 'tools',
 } as const;
 

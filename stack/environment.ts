@@ -1,6 +1,5 @@
 import { serviceNames, type ServiceName } from '#common/contracts/topology';
 import type { PerRole } from './databases.js';
-import type { Installation } from './installation.js';
 import type { NatsCredentials, NatsUser } from './nats-config.js';
 import { loopback } from './ports.js';
 import { settingNames, type StackSettings } from './settings.js';
@@ -11,7 +10,8 @@ export type Server = ServiceName | 'gateway';
 /** Everything that our processes have to be told. */
 export interface Wiring {
   readonly settings: StackSettings;
-  readonly installation: Installation;
+  /** Holds the master keys of stored secrets. */
+  readonly masterKeyFile: string;
   readonly ports: Readonly<Record<Server, number>>;
   readonly databases: Readonly<Record<ServiceName, PerRole>>;
   readonly nats: Wire;
@@ -78,13 +78,14 @@ function serverEnvironment(wiring: Wiring, server: Server): NodeJS.ProcessEnv {
   };
 }
 
-function extras({ settings, installation }: Wiring, service: ServiceName): NodeJS.ProcessEnv {
+function extras({ settings, masterKeyFile }: Wiring, service: ServiceName): NodeJS.ProcessEnv {
   if (service === 'licensing') return { LICENSE_TRIAL_DAYS: String(settings.LICENSE_TRIAL_DAYS) };
   if (service !== 'identity') return {};
   return {
     PLATFORM_ADMIN_EMAIL: settings.PLATFORM_ADMIN_EMAIL,
     PLATFORM_ADMIN_PASSWORD: settings.PLATFORM_ADMIN_PASSWORD,
     AUTH_AUTOCONFIRM: String(settings.AUTH_AUTOCONFIRM),
-    SECRETS_KEY: installation.secretsKey,
+    SECRETS_KEY: undefined,
+    SECRETS_KEY_FILE: masterKeyFile,
   };
 }

@@ -1,35 +1,35 @@
-import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { serviceNames, type ServiceName } from '#common/contracts/topology';
 import { randomPasswords, type PerRole } from './databases.js';
-import { readJson, writeJsonPrivately } from './private-file.js';
+import { newMasterKey } from './master-key-source.js';
+import { readJson, writeJsonPrivately, writePrivately } from './private-file.js';
 import { StackError } from './stack-error.js';
 
 /** Secrets that are made once per installation. */
 export interface Installation {
-  /** Master key of the stored secrets, as `<id>:<base64 of 32 bytes>`. */
-  readonly secretsKey: string;
   /** Passwords of each service's database roles. */
   readonly databases: Readonly<Record<ServiceName, PerRole>>;
 }
 
-/** Reads the installation's secrets; makes them at the first call. */
-export async function openInstallation(file: string): Promise<Installation> {
-  const kept = await readJson<Installation>(file);
-  if (!kept) {
-    const made = create();
-    await writeJsonPrivately(file, made);
-    return made;
-  }
-  if (!kept.secretsKey || !kept.databases || serviceNames.some((service) => !kept.databases[service])) {
-    throw new StackError(`${file} is broken: npm run reset starts over.`);
-  }
-  return kept;
+/** As installations were written before the master keys could be rotated. */
+interface Kept extends Partial<Installation> {
+  readonly secretsKey?: string;
 }
 
-const create = (): Installation => ({
-  secretsKey: `k1:${randomBytes(32).toString('base64')}`,
-  databases: Object.fromEntries(serviceNames.map((service) => [service, randomPasswords()])) as Record<
-    ServiceName,
-    PerRole
-  >,
-});
+/** Reads the installation's secrets, and sees that there is a file of master keys; makes them at the first call. */
+export async function openInstallation(file: string, masterKeyFile: string): Promise<Installation> {
+  const kept = await readJson<Kept>(file);
+  const masterKey = kept ? kept.secretsKey : newMasterKey('k1');
+  const databases = kept ? kept.databases : randomDatabases();
+  const hasKeys = existsSync(masterKeyFile);
+  if (!databases || serviceNames.some((service) => !databases[service]) || (!hasKeys && !masterKey)) {
+    throw new StackError(`${file} is broken: npm run reset starts over.`);
+  }
+  if (!hasKeys) await writePrivately(masterKeyFile, `${masterKey}\n`);
+  const installation = { databases };
+  if (!kept || kept.secretsKey !== undefined) await writeJsonPrivately(file, installation);
+  return installation;
+}
+
+const randomDatabases = () =>
+  Object.fromEntries(serviceNames.map((service) => [service, randomPasswords()])) as Record<ServiceName, PerRole>;

@@ -191,12 +191,15 @@ describe('the local stack', () => {
     };
     const [identity, crm, gateway] = [await told('identity'), await told('crm'), await told('gateway')];
     expect(identity).toMatchObject({ EXTRA: 'passed on', PLATFORM_ADMIN_PASSWORD: 'only for identity' });
-    expect(identity.SECRETS_KEY).toMatch(/^k1:[A-Za-z0-9+/]{43}=$/);
+    expect(identity.SECRETS_KEY).toBeUndefined();
+    expect(identity.SECRETS_KEY_FILE).toBe(join(data, 'secrets.key'));
+    expect(readFileSync(join(data, 'secrets.key'), 'utf8')).toMatch(/^k1:[A-Za-z0-9+/]{43}=\n$/);
+    expect(statSync(join(data, 'secrets.key')).mode & 0o777).toBe(0o600);
     expect(crm).toMatchObject({ NATS_USER: 'crm', SERVICE_HOST: loopback, AUTHORIZATION_MAX_STALENESS: '60' });
     expect(crm.DATABASE_URL).toContain('//crm_app:');
     expect(crm.SYSTEM_DATABASE_URL).toContain('//crm_system:');
     expect(gateway.CRM_URL).toBe(`http://${loopback}:${crm.SERVICE_PORT}`);
-    const secret = ['PLATFORM_ADMIN_PASSWORD', 'SECRETS_KEY', 'OWNER_DATABASE_URL'];
+    const secret = ['PLATFORM_ADMIN_PASSWORD', 'SECRETS_KEY', 'SECRETS_KEY_FILE', 'OWNER_DATABASE_URL'];
     for (const name of secret) expect([crm[name], gateway[name]]).toEqual([undefined, undefined]);
     expect([gateway.DATABASE_URL, gateway.SYSTEM_DATABASE_URL]).toEqual([undefined, undefined]);
   });

@@ -63,7 +63,8 @@ export class Stack {
     const ended = await endLeftovers(folder);
     if (ended.length) terminal.done(`stopped what a killed start had left: ${ended.join(', ')}`, since);
     await assertPortsFree(settings);
-    const installation = await openInstallation(folder.of('installation'));
+    const masterKeyFile = folder.of('secretsKey');
+    const installation = await openInstallation(folder.of('installation'), masterKeyFile);
     const openMigrated = async () => {
       const databases = await openDatabases(settings, installation, folder, this.#supervisor, terminal);
       await migrateDatabases(settings, databases, folder, this.entries.migrations, terminal);
@@ -71,7 +72,7 @@ export class Stack {
     };
     const [databases, nats] = await Promise.all([openMigrated(), this.#openNats()]);
     const ports = await planPorts(settings);
-    this.#wiring = { settings, installation, ports, databases, nats };
+    this.#wiring = { settings, masterKeyFile, ports, databases, nats };
     this.#logCheck = setInterval(() => this.#trimLogs(), logCheckInterval).unref();
     await Promise.all(serviceNames.map((service) => this.#startServer(service)));
     await this.#startServer('gateway');

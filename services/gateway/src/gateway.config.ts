@@ -1,32 +1,39 @@
-import { IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min } from 'class-validator';
+import { applyDecorators } from '@nestjs/common';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min } from 'class-validator';
 import type { BlockList } from 'node:net';
 import { AreNetworks, HttpConfig, List } from '#common/config/index';
 import { networksOf } from '#common/http/index';
 
-/** An origin and nothing else: paths are the clients'. */
-const IsOrigin = (): PropertyDecorator => (target, key) => {
-  IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })(target, key);
-  Matches(/^[a-z]+:\/\/[^/?#@]+\/?$/i, { message: '$property must be an origin, such as http://127.0.0.1:3001' })(
-    target,
-    key,
+/**
+ * Origins of a service's replicas, between commas. An origin and nothing else: paths are the clients'. Behind one name, or
+ * before a balancer of the platform's, one is enough.
+ */
+const AreOrigins = (): PropertyDecorator =>
+  applyDecorators(
+    List(),
+    ArrayMaxSize(64, { message: '$property may hold 64 origins at most' }),
+    IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true }, { each: true }),
+    Matches(/^[a-z]+:\/\/[^/?#@]+\/?$/i, {
+      each: true,
+      message: '$property must be an origin, such as http://127.0.0.1:3001, or several between commas',
+    }),
   );
-};
 
 const browserOrigin = /^https?:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\])(:(\d{1,5}|\*))?$/i;
 
 /** Settings of the gateway. */
 export class GatewayConfig extends HttpConfig {
-  @IsOrigin()
-  IDENTITY_URL!: string;
+  @AreOrigins()
+  IDENTITY_URL!: string[];
 
-  @IsOrigin()
-  LICENSING_URL!: string;
+  @AreOrigins()
+  LICENSING_URL!: string[];
 
-  @IsOrigin()
-  CRM_URL!: string;
+  @AreOrigins()
+  CRM_URL!: string[];
 
-  @IsOrigin()
-  CONVERSATIONS_URL!: string;
+  @AreOrigins()
+  CONVERSATIONS_URL!: string[];
 
   /**
    * Addresses and CIDR ranges of the proxies in front, between commas: only they are believed when they name the client

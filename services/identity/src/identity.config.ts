@@ -1,4 +1,16 @@
-import { IsBoolean, IsInt, IsOptional, IsUrl, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
+import {
+  IsBoolean,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 import { Flag } from '#common/config/index';
 import { secretsKeyFormat } from '#common/crypto/index';
 import { hashesAtOnce } from './auth/passwords/hashes-at-once.js';
@@ -15,6 +27,24 @@ const NotInProduction = (local: unknown): PropertyDecorator =>
       defaultMessage: () => '$property has a value that is refused when NODE_ENV is production',
     },
   });
+
+/** Refuses a value beside another setting of the same meaning. */
+const NotWith = (other: keyof IdentityConfig): PropertyDecorator =>
+  ValidateBy({
+    name: 'notWith',
+    validator: {
+      validate: (_, args) => (args!.object as IdentityConfig)[other] === undefined,
+      defaultMessage: () => `$property and ${other} exclude each other`,
+    },
+  });
+
+const IsBaseUrl = (): PropertyDecorator => (target, property) => {
+  IsOptional()(target, property);
+  IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true, disallow_auth: true })(
+    target,
+    property,
+  );
+};
 
 export class IdentityConfig extends LimitsConfig {
   /** First platform admin, made at the first start together with the operator's organization. */
@@ -34,8 +64,37 @@ export class IdentityConfig extends LimitsConfig {
   AUTH_AUTOCONFIRM = false;
 
   /** Master keys for secrets at rest: `<id>:<base64 of 32 bytes>`, comma-separated; the first one encrypts. */
+  @ValidateIf(({ SECRETS_KEY, SECRETS_KEY_FILE }: IdentityConfig) => !(SECRETS_KEY_FILE && SECRETS_KEY === undefined))
   @Matches(secretsKeyFormat, { message: 'SECRETS_KEY must be <id>:<base64 of 32 bytes>, several separated by commas' })
-  SECRETS_KEY!: string;
+  @NotWith('SECRETS_KEY_FILE')
+  SECRETS_KEY?: string;
+
+  /** A file that holds them instead; replaced while identity runs, it counts at once. */
+  @IsOptional()
+  @IsString()
+  SECRETS_KEY_FILE?: string;
+
+  /**
+   * Where these providers are asked instead of at their own addresses, such as a proxy of the operator's. One that is not
+   * public, or answers by HTTP, has to be in OUTBOUND_ALLOWED_NETWORKS too.
+   */
+  @IsBaseUrl()
+  LLM_BASE_URL_OPENAI?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_ANTHROPIC?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_GOOGLE?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_MISTRAL?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_GROQ?: string;
+
+  @IsBaseUrl()
+  LLM_BASE_URL_OPENROUTER?: string;
 
   /** Passwords that are hashed at once, each on one of libuv's threads and in 19 MiB; by default what processors and threads allow. */
   @IsInt()
@@ -56,6 +115,7 @@ export class IdentityConfig extends LimitsConfig {
   @IsOptional()
   @IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })
   PASSWORD_LEAKS_URL?: string;
+
   /** Days for which a key signs access tokens, before the next one takes its place. */
   @IsInt()
   @Min(1)

@@ -186,9 +186,13 @@ describe('keys for language models', () => {
     expect(added.body).toEqual({
       id,
       provider: 'openai',
+      baseUrl: null,
       last4: 'tail',
       verified: false,
       verificationStatus: 'unverified',
+      verificationReason: null,
+      verificationDetail: null,
+      checkedAt: null,
       verifiedAt: null,
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
@@ -201,8 +205,11 @@ describe('keys for language models', () => {
       [id],
     );
     expect(row!.row).not.toContain('verysecret');
-    expect(new SecretBox(settings['SECRETS_KEY']!).open(row!.api_key, `llm_api_keys:${id}:openai`)).toBe(secret);
-    expect(() => new SecretBox(settings['SECRETS_KEY']!).open(row!.api_key, `llm_api_keys:${id}:other`)).toThrow();
+    const box = new SecretBox(settings['SECRETS_KEY']!);
+    expect(box.open(row!.api_key, `llm_api_keys:${id}:${ada.id}:openai:`)).toBe(secret);
+    for (const elsewhere of [`${id}:openai`, `${id}:${somebody.id}:openai:`, `${id}:${ada.id}:groq:`]) {
+      expect(() => box.open(row!.api_key, `llm_api_keys:${elsewhere}`)).toThrow();
+    }
     await expect(stack.sqlAs('identity', 'app', 'SELECT api_key FROM llm_api_keys')).rejects.toThrow(
       'permission denied',
     );
@@ -220,10 +227,10 @@ describe('keys for language models', () => {
     const path = `/v1/me/llm-api-keys/${id}`;
     await stack.sql(
       'identity',
-      `UPDATE llm_api_keys SET verified = true, verification_status = 'verified', verified_at = now() WHERE id = $1`,
+      `UPDATE llm_api_keys SET verified = true, verification_status = 'accepted', verified_at = now() WHERE id = $1`,
       [id],
     );
-    expect((await ada.http.patch(path, {})).body).toMatchObject({ verified: true, verificationStatus: 'verified' });
+    expect((await ada.http.patch(path, {})).body).toMatchObject({ verified: true, verificationStatus: 'accepted' });
     expect(outcome(await ada.http.patch(path, { provider: 'anthropic' }))).toBe('400 validation_failed');
     const changed = await ada.http.patch(path, { provider: 'anthropic', apiKey: 'sk-ant-87654321' });
     expect(changed.body).toMatchObject({
@@ -237,7 +244,7 @@ describe('keys for language models', () => {
       id,
     ]);
     const box = new SecretBox(settings['SECRETS_KEY']!);
-    expect(box.open(row!.api_key, `llm_api_keys:${id}:anthropic`)).toBe('sk-ant-87654321');
+    expect(box.open(row!.api_key, `llm_api_keys:${id}:${ada.id}:anthropic:`)).toBe('sk-ant-87654321');
     expect((await ada.http.delete(path)).status).toBe(204);
     expect(outcome(await ada.http.delete(path))).toBe('404 not_found');
     const told = (await eventsAbout(stack, id)).map(({ type, aggregate_version }) => `${type} ${aggregate_version}`);
@@ -264,6 +271,7 @@ describe('keys for language models', () => {
     ['a key with spaces', { provider: 'openai', apiKey: `sk ${secret}` }],
     ['an endless key', { provider: 'openai', apiKey: 'x'.repeat(1025) }],
     ['a number', { provider: 'openai', apiKey: 12345678 }],
+    ['a provider that is not known', { provider: 'acme', apiKey: secret }],
     ['a provider that is no name', { provider: 'Open AI', apiKey: secret }],
     ['a provider without a name', { provider: '', apiKey: secret }],
     ['what only a verification says', { provider: 'openai', apiKey: secret, verified: true }],

@@ -10,7 +10,11 @@ let output = '';
 
 beforeAll(async () => {
   stack = await TestStack.start();
-  const env = await stack.environment('identity', { ...localSettings(), LOG_LEVEL: 'trace' });
+  const env = await stack.environment('identity', {
+    ...localSettings(),
+    LOG_LEVEL: 'trace',
+    LLM_BASE_URL_OPENAI: 'http://127.0.0.1:1',
+  });
   child = spawn(process.execPath, [resolve('dist/services/identity/src/main.js')], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -44,7 +48,10 @@ it('logs JSON lines that never hold a secret, and ends in order on SIGTERM', asy
     role: 'member',
   });
   const apiKey = 'sk-never-to-be-seen-1234';
-  expect(outcome(await ada.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey }))).toBe('201');
+  const added = await ada.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey });
+  expect(outcome(added)).toBe('201');
+  const verified = await ada.http.post(`/v1/me/llm-api-keys/${added.body.id}/verify`);
+  expect(verified.body.verificationReason).toBe('address_refused');
   await ada.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey, unknown: apiKey });
   await ada.http.post('/v1/me/llm-api-keys', `{"apiKey":"${apiKey}",`);
   await ada.http.put('/v1/me/preferences/a', { preferenceValue: 'a-value-of-hers' });

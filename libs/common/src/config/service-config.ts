@@ -83,4 +83,13 @@ export class ServiceConfig extends HttpConfig {
   @Min(1)
   @Max(86_400)
   DELETION_DEADLINE = 60;
+
+  /**
+   * Addresses and CIDR ranges beside the public ones that URLs given by users may lead to, between commas. None by
+   * default: a user must not reach what only this machine's network can.
+   */
+  @List()
+  @IsArray()
+  @AreNetworks()
+  OUTBOUND_ALLOWED_NETWORKS: string[] = [];
 }

@@ -41,7 +41,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
       'llm_api_key.removed',
     ],
     reads: [],
-    answers: ['ask.access', 'ask.organization', 'ask.deletions'],
+    answers: ['ask.access', 'ask.organization', 'ask.deletions', 'ask.llm-key', 'tell.llm-key-refused'],
     asks: [],
   },
   licensing: {
@@ -91,7 +91,13 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
     ],
     reads: ['identity', 'licensing'],
     answers: [],
-    asks: ['identity.ask.access', 'identity.ask.deletions', 'licensing.ask.licenses'],
+    asks: [
+      'identity.ask.access',
+      'identity.ask.deletions',
+      'identity.ask.llm-key',
+      'identity.tell.llm-key-refused',
+      'licensing.ask.licenses',
+    ],
   },
 };
 

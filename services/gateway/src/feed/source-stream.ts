@@ -2,7 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { ServiceName } from '#common/contracts/index';
 import { Problem } from '#common/http/index';
+import type { Replica } from '../proxy/replica.js';
 import type { Upstream } from '../proxy/upstream.js';
+import { isReplicaFailure } from '../proxy/upstream-errors.js';
 import { type Frame, FrameReader } from './frame-reader.js';
 
 /** Milliseconds until a lost stream is opened again: doubled each time, with up to as much again at random. */
@@ -40,6 +42,7 @@ interface Refusal {
 
 /** The stream of one service, opened again where it was for as long as the listener stays. */
 export class SourceStream implements Dispatcher.DispatchHandler {
+  private replica: Replica | undefined;
   private controller: Dispatcher.DispatchController | undefined;
   private frames = new FrameReader();
   private refusal: Refusal | undefined;
@@ -65,7 +68,8 @@ export class SourceStream implements Dispatcher.DispatchHandler {
     this.controller = undefined;
     this.refusal = undefined;
     this.frames = new FrameReader();
-    upstream.pool.dispatch({ path: path(this.name), method: 'GET', headers: [...headers] }, this);
+    this.replica = upstream.pick();
+    this.replica.pool.dispatch({ path: path(this.name), method: 'GET', headers: [...headers] }, this);
   }
 
   pause(): void {
@@ -128,7 +132,8 @@ export class SourceStream implements Dispatcher.DispatchHandler {
     else this.lose();
   }
 
-  onResponseError(): void {
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (!this.isClosed && isReplicaFailure(error)) this.request.upstream.failed(this.replica!);
     this.lose();
   }
 

@@ -1,5 +1,6 @@
 import type { ServiceName } from '#common/contracts/index';
 import type { Readiness } from '#common/observability/index';
+import type { Replica } from '../proxy/replica.js';
 import type { Upstream } from '../proxy/upstream.js';
 import { Upstreams } from '../proxy/upstreams.js';
 
@@ -65,7 +66,18 @@ export class ReadinessOfServices {
   }
 }
 
-async function readinessOf({ pool }: Upstream): Promise<Answer> {
+/** A service is as ready as its best replica; one that is not ready is told, and keeps no request away. */
+async function readinessOf({ replicas }: Upstream): Promise<Answer> {
+  const answers = await Promise.all(replicas.map(readinessOfReplica));
+  const [best] = answers.sort((a, b) => statuses.indexOf(a.status) - statuses.indexOf(b.status));
+  const missing = answers.filter(({ status }) => status === 'unavailable');
+  if (missing.length === 0 || missing.length === answers.length) return best!;
+  const reason = `${missing.length} of ${answers.length} replicas: ${missing[0]!.reasons.join(', ')}`;
+  const connected = best!.status === 'ok' || best!.connected;
+  return { status: 'degraded', reasons: [reason, ...best!.reasons], connected };
+}
+
+async function readinessOfReplica({ pool }: Replica): Promise<Answer> {
   try {
     const { statusCode, body } = await pool.request({
       method: 'GET',

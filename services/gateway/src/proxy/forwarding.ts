@@ -5,8 +5,9 @@ import { type ClientAddress, Problem } from '#common/http/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
 import { checkFraming, hasBody, requestBody } from './request-body.js';
+import type { Replica } from './replica.js';
 import type { Upstream } from './upstream.js';
-import { isConnectionFailure, upstreamProblem } from './upstream-errors.js';
+import { isConnectionFailure, isReplicaFailure, upstreamProblem } from './upstream-errors.js';
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -16,7 +17,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private readonly response: ServerResponse;
   private controller: Dispatcher.DispatchController | undefined;
   private isClientGone = false;
-  private isRepeated = false;
+  private replica: Replica | undefined;
+  private attempts = 0;
 
   constructor(
     private readonly exchange: Exchange,
@@ -35,6 +37,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     upstream.enter();
     this.response.once('close', () => {
       upstream.leave();
+      this.replica?.leave();
       this.isClientGone = true;
       this.controller?.abort(new Error('the client is gone'));
     });
@@ -65,8 +68,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.isClientGone) return;
+    if (isReplicaFailure(error)) this.upstream.failed(this.replica!);
     if (this.mayRepeat(error)) {
-      this.isRepeated = true;
       this.dispatch();
       return;
     }
@@ -76,12 +79,16 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private dispatch(): void {
     const { request, response } = this;
     this.controller = undefined;
+    this.attempts += 1;
+    this.replica?.leave();
+    this.replica = this.upstream.pick();
+    this.replica.enter();
     const begin = (): void => {
       if (request.headers.expect !== undefined) response.writeContinue();
     };
     // undici takes any async iterable for a body; only its types do not say so.
     const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
-    this.upstream.pool.dispatch(
+    this.replica.pool.dispatch(
       { path: this.exchange.target, method: request.method!, headers: this.headers(), body },
       this,
     );
@@ -97,9 +104,10 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     return headers;
   }
 
-  /** Only what was not sent yet, or does no harm when done twice, and can be sent again. */
+  /** Only what was not sent yet, or does no harm when done twice, and can be sent again: to each replica, or twice to the one. */
   private mayRepeat(error: Error): boolean {
-    if (this.isRepeated || this.response.headersSent || !isConnectionFailure(error)) return false;
+    const limit = Math.max(2, this.upstream.replicas.length);
+    if (this.attempts >= limit || this.response.headersSent || !isConnectionFailure(error)) return false;
     return this.controller === undefined || (idempotent.has(this.request.method!) && !hasBody(this.request));
   }
 }

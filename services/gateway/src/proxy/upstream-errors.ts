@@ -16,6 +16,9 @@ const isMalformed = (error: Error): boolean =>
 export const isConnectionFailure = (error: Error): boolean =>
   !(error instanceof Problem) && !isMalformed(error) && !timedOut.has(codeOf(error));
 
+/** True when it tells that a replica cannot do its work, and not only that this request went wrong. */
+export const isReplicaFailure = (error: Error): boolean => isConnectionFailure(error) || timedOut.has(codeOf(error));
+
 /** The problem that a client is told when a service could not be asked. */
 export function upstreamProblem(error: Error, service: string): Problem {
   if (error instanceof Problem) return error;

@@ -1,25 +1,23 @@
-import { Pool } from 'undici';
 import type { ServiceName } from '#common/contracts/index';
 import { unavailable } from '#common/http/index';
+import { Replica } from './replica.js';
 
 /** Requests under way to one service at most: one that hangs must not take the gateway's sockets from the others. */
 const maxInFlight = 1_000;
-/** Milliseconds to wait for a connection, and between two pieces of an answer. */
-const connectTimeout = 5_000;
-const bodyTimeout = 60_000;
 
-/** One service behind the gateway, and the connections to it: kept alive, one request on each at a time. */
+/** One service behind the gateway: all of its replicas, any of which answers any request. */
 export class Upstream {
-  readonly pool: Pool;
+  readonly replicas: readonly Replica[];
   private inFlight = 0;
+  private turn = 0;
 
   /** `timeout`: seconds until an answer must begin. */
   constructor(
     readonly name: ServiceName,
-    url: string,
+    origins: readonly string[],
     timeout: number,
   ) {
-    this.pool = new Pool(url, { pipelining: 1, connectTimeout, headersTimeout: timeout * 1_000, bodyTimeout });
+    this.replicas = origins.map((origin) => new Replica(origin, timeout));
   }
 
   enter(): void {
@@ -29,5 +27,24 @@ export class Upstream {
 
   leave(): void {
     this.inFlight -= 1;
+  }
+
+  /** The replica with the least under way, each in turn among equals; one that is down only when all are. */
+  pick(): Replica {
+    const { replicas } = this;
+    if (replicas.length === 1) return replicas[0]!;
+    this.turn = (this.turn + 1) % replicas.length;
+    let best = replicas[this.turn]!;
+    for (const replica of replicas) if (replica.isBetterThan(best)) best = replica;
+    return best;
+  }
+
+  /** A replica has failed; nothing else could be asked in place of the only one. */
+  failed(replica: Replica): void {
+    if (this.replicas.length > 1) replica.fail();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.close()));
   }
 }

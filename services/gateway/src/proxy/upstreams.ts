@@ -9,7 +9,7 @@ export class Upstreams implements OnApplicationShutdown {
   private readonly byName: ReadonlyMap<ServiceName, Upstream>;
 
   constructor(config: GatewayConfig) {
-    const urls: Readonly<Record<ServiceName, string>> = {
+    const urls: Readonly<Record<ServiceName, readonly string[]>> = {
       identity: config.IDENTITY_URL,
       licensing: config.LICENSING_URL,
       crm: config.CRM_URL,
@@ -24,6 +24,6 @@ export class Upstreams implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.all.map(({ pool }) => pool.destroy()));
+    await Promise.all(this.all.map((upstream) => upstream.close()));
   }
 }

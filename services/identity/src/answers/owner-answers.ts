@@ -1,11 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { isUUID } from 'class-validator';
 import type { AccessAnswer } from '#common/auth/index';
 import { Offers } from '#common/copies/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { Broker } from '#common/events/index';
-import { invalid } from '#common/http/index';
 import { offeredThings } from './offered-things.js';
+import { uuidOf } from './question-fields.js';
 
 interface OrganizationAnswer {
   readonly organization: {
@@ -60,10 +59,4 @@ export class OwnerAnswers implements OnModuleInit {
     const [answer] = await this.system.read<Record<string, never>>({ text: organizationText, values });
     return answer as unknown as OrganizationAnswer;
   }
-}
-
-function uuidOf(question: unknown, name: string): string {
-  const value = (question as Record<string, unknown> | null)?.[name];
-  if (!isUUID(value, 'loose')) throw invalid(`/${name}`, `${name} must be a UUID`);
-  return value as string;
 }

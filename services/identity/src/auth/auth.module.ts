@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { SecretBox } from '#common/crypto/index';
+import { MasterKeyFile, SecretBox } from '#common/crypto/index';
+import { createLogger } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { Sessions } from '../sessions/sessions.js';
@@ -20,6 +21,14 @@ import { SigningKeys } from './keys/signing-keys.js';
 import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
 
+function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfig): SecretBox {
+  if (SECRETS_KEY !== undefined) return new SecretBox(SECRETS_KEY);
+  const logger = createLogger('identity', LOG_LEVEL);
+  const onBroken = (err: unknown): void =>
+    logger.error({ err }, 'SECRETS_KEY_FILE cannot be read; its last content counts');
+  return new SecretBox(new MasterKeyFile(SECRETS_KEY_FILE!, onBroken));
+}
+
 @Module({
   imports: [LimitsModule],
   controllers: [AuthController, AccountController, JwksController, KeysAdminController],
@@ -27,7 +36,7 @@ import { SignInService } from './sign-in.service.js';
     {
       provide: SecretBox,
       inject: [IdentityConfig],
-      useFactory: (config: IdentityConfig) => new SecretBox(config.SECRETS_KEY),
+      useFactory: secretBoxOf,
     },
     AccessTokens,
     AccountService,

@@ -9,6 +9,7 @@ import { SecondFactor1796020000000 } from './migrations/1796020000000-second-fac
 import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
 import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
 import { SigningKeys1796040000000 } from './migrations/1796040000000-signing-keys.js';
+import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-checks.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -22,6 +23,7 @@ export default new Schema({
     Limits1796030000000,
     Mail1796010000000,
     SigningKeys1796040000000,
+    LlmKeyChecks1796050000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

@@ -1,6 +1,7 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne } from 'typeorm';
 import { Id } from '../database/columns.js';
 import { User } from '../users/user.entity.js';
+import type { CheckReason, VerificationStatus } from './check-outcome.js';
 
 /** A user's key for a provider of language models; nobody reads it back. */
 @Entity('llm_api_keys')
@@ -19,7 +20,11 @@ export class LlmApiKey {
   @Column('text')
   provider!: string;
 
-  /** Sealed, bound to this row's id and its provider. */
+  /** Where a provider that is no well-known one answers; null for the others. */
+  @Column('text', { name: 'base_url', nullable: true })
+  baseUrl!: string | null;
+
+  /** Sealed, bound to this row's id, its user, provider and base URL. */
   @Column('text', { name: 'api_key' })
   apiKey!: string;
 
@@ -29,14 +34,27 @@ export class LlmApiKey {
   @Column('timestamptz', { name: 'updated_at', nullable: true, default: () => 'now()' })
   updatedAt!: Date | null;
 
-  /** True only after the provider accepted the key. */
+  /** One more with each other key that the row is given; what is found out about a key holds for that one alone. */
+  @Column('integer', { name: 'key_version', default: 1 })
+  keyVersion!: number;
+
+  /** True after the provider accepted the key, until it refuses it; that it could not be asked changes nothing. */
   @Column('boolean', { nullable: true, default: false })
   verified!: boolean | null;
 
-  /** `unverified`, or what came of the last verification. */
+  /** What came of the last check. */
   @Column('text', { name: 'verification_status', default: 'unverified' })
-  verificationStatus!: string;
+  verificationStatus!: VerificationStatus;
 
+  /** Why the key is not accepted; null for one that is, or was not checked yet. */
+  @Column('text', { name: 'verification_reason', nullable: true })
+  verificationReason!: CheckReason | null;
+
+  /** When the key was checked last, or refused in use. */
+  @Column('timestamptz', { name: 'checked_at', nullable: true })
+  checkedAt!: Date | null;
+
+  /** When the provider accepted the key last. */
   @Column('timestamptz', { name: 'verified_at', nullable: true })
   verifiedAt!: Date | null;
 

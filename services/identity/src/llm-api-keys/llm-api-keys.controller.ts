@@ -4,10 +4,14 @@ import { type RequestContext, SignedIn } from '#common/auth/index';
 import { Context, PageQuery } from '#common/http/index';
 import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
 import { LlmApiKeysService } from './llm-api-keys.service.js';
+import { VerificationService } from './verification.service.js';
 
 @Controller('v1/me/llm-api-keys')
 export class LlmApiKeysController {
-  constructor(private readonly keys: LlmApiKeysService) {}
+  constructor(
+    private readonly keys: LlmApiKeysService,
+    private readonly verification: VerificationService,
+  ) {}
 
   @Get()
   @SignedIn()
@@ -37,6 +41,14 @@ export class LlmApiKeysController {
   @SignedIn()
   change(@Context() context: RequestContext, @Param('id') id: string, @Body() body: ChangeLlmApiKey) {
     return this.keys.change(context, id, body);
+  }
+
+  /** Asks the provider; 200 whatever it says, as that it could not be asked is an answer too. */
+  @Post(':id/verify')
+  @SignedIn()
+  @HttpCode(200)
+  verify(@Context() context: RequestContext, @Param('id') id: string) {
+    return this.verification.verify(context, id);
   }
 
   @Delete(':id')

@@ -2,44 +2,24 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LlmApiKeyAdded, LlmApiKeyRemoved } from '#common/contracts/index';
 import { SecretBox } from '#common/crypto/index';
-import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { UnitOfWork } from '#common/database/index';
+import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement, Problem } from '#common/http/index';
+import { Outbound } from '#common/outbound/index';
 import type { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import { answerOf, emissionOf, keyJson, type KnownKey, lockKey } from './known-key.js';
 import { LlmApiKey } from './llm-api-key.entity.js';
+import { compatibleProvider } from './llm-providers.js';
+import { keyContext } from './stored-keys.js';
 
-/** A key without the secret: the requests' role cannot read it back. */
-type KnownKey = Omit<LlmApiKey, 'apiKey' | 'user'>;
-
-const keyJson = `json_build_object('id', k.id, 'provider', k.provider, 'last4', k.last4,
-  'verified', coalesce(k.verified, false), 'verificationStatus', k.verification_status,
-  'verifiedAt', app.iso(k.verified_at), 'createdAt', app.iso(k.created_at), 'updatedAt', app.iso(k.updated_at))`;
-
-const answerOf = (key: KnownKey) => ({
-  id: key.id,
-  provider: key.provider,
-  last4: key.last4,
-  verified: key.verified ?? false,
-  verificationStatus: key.verificationStatus,
-  verifiedAt: key.verifiedAt?.toISOString() ?? null,
-  createdAt: key.createdAt?.toISOString() ?? null,
-  updatedAt: key.updatedAt?.toISOString() ?? null,
-});
-
-const emissionOf = ({ id, userId, provider, version }: KnownKey) => ({
-  aggregateId: id,
-  version,
-  data: { keyId: id, userId, provider },
-  audience: { users: [userId] },
-});
-
-/** What a sealed key is bound to: moved to another row or provider, it does not open. */
-const contextOf = (id: string, provider: string): string => `llm_api_keys:${id}:${provider}`;
+/** Keys of one user at most. */
+const keyLimit = 100;
 
 @Injectable()
 export class LlmApiKeysService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly box: SecretBox,
+    private readonly outbound: Outbound,
   ) {}
 
   async list(context: RequestContext, query: PageQuery): Promise<string> {
@@ -56,35 +36,48 @@ export class LlmApiKeysService {
     return row.item;
   }
 
-  add(context: RequestContext, { provider, apiKey }: AddLlmApiKey) {
+  add(context: RequestContext, { provider, apiKey, baseUrl }: AddLlmApiKey) {
+    const place = this.placeOf(provider, baseUrl ?? null);
     return this.unitOfWork.run(context, async (tx) => {
-      const id = tx.newId();
+      tx.execute(`SELECT pg_advisory_xact_lock(hashtextextended('llm keys of ' || app.usr(), 0))`);
+      const [full] = await tx.query('SELECT FROM llm_api_keys WHERE user_id = app.usr() OFFSET $1 LIMIT 1', [
+        keyLimit - 1,
+      ]);
+      if (full) throw new Problem(409, 'too_many_keys', `A user has ${keyLimit} keys at most.`);
       const key: KnownKey = {
-        id,
+        id: tx.newId(),
         userId: tx.caller.userId,
-        provider,
+        ...place,
         createdAt: tx.now,
+        keyVersion: 1,
         ...unverified(apiKey, tx.now),
         version: 1,
       };
-      tx.insert(LlmApiKey, { ...key, apiKey: this.box.seal(apiKey, contextOf(id, provider)) });
+      tx.insert(LlmApiKey, { ...key, apiKey: this.box.seal(apiKey, keyContext(key)) });
       tx.emit(LlmApiKeyAdded, emissionOf(key));
       return answerOf(key);
     });
   }
 
-  /** Another key, maybe of another provider; nothing is known of it, so it is unverified. */
-  change(context: RequestContext, id: string, { provider, apiKey }: ChangeLlmApiKey) {
+  /** Another key, maybe for another place; nothing is known of it, so it is unverified. */
+  change(context: RequestContext, id: string, { provider, apiKey, baseUrl }: ChangeLlmApiKey) {
     return this.unitOfWork.run(context, async (tx) => {
-      const key = await this.lock(tx, id);
+      const key = await lockKey(tx, id);
+      const stays = provider === undefined || provider === key.provider;
+      const place = this.placeOf(provider ?? key.provider, baseUrl ?? (stays ? key.baseUrl : null));
       if (apiKey === undefined) {
-        if (provider === undefined || provider === key.provider) return answerOf(key);
-        throw invalid('/apiKey', 'another provider takes another apiKey');
+        if (stays && place.baseUrl === key.baseUrl) return answerOf(key);
+        throw invalid('/apiKey', 'another provider or baseUrl takes another apiKey');
       }
-      const change = { provider: provider ?? key.provider, ...unverified(apiKey, tx.now), version: key.version + 1 };
-      const sealed = this.box.seal(apiKey, contextOf(id, change.provider));
-      tx.update(LlmApiKey, { id, userId: key.userId }, { ...change, apiKey: sealed });
+      const change = {
+        ...place,
+        keyVersion: key.keyVersion + 1,
+        ...unverified(apiKey, tx.now),
+        version: key.version + 1,
+      };
       const changed = { ...key, ...change };
+      const sealed = this.box.seal(apiKey, keyContext(changed));
+      tx.update(LlmApiKey, { id, userId: key.userId }, { ...change, apiKey: sealed });
       tx.emit(LlmApiKeyAdded, emissionOf(changed));
       return answerOf(changed);
     });
@@ -92,28 +85,33 @@ export class LlmApiKeysService {
 
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const key = await this.lock(tx, id);
+      const key = await lockKey(tx, id);
       tx.remove(LlmApiKey, { id, userId: key.userId });
       tx.emit(LlmApiKeyRemoved, emissionOf({ ...key, version: key.version + 1 }));
     });
   }
 
-  private async lock(tx: RequestTx, id: string): Promise<KnownKey> {
-    const [key] = await tx.query<KnownKey & { [column: string]: unknown }>(
-      `SELECT k.id, k.user_id AS "userId", k.provider, k.created_at AS "createdAt", k.updated_at AS "updatedAt", k.verified,
-         k.verification_status AS "verificationStatus", k.verified_at AS "verifiedAt", k.last4, k.version
-       FROM llm_api_keys AS k WHERE k.id = $1 AND k.user_id = app.usr() FOR UPDATE`,
-      [id],
-    );
-    if (!key) throw notFound('key');
-    return key;
+  /** Where a key is for; raises 400 for a URL that identity would not call. */
+  private placeOf(provider: string, baseUrl: string | null): Pick<KnownKey, 'provider' | 'baseUrl'> {
+    if (provider !== compatibleProvider) {
+      if (baseUrl !== null) throw invalid('/baseUrl', `only ${compatibleProvider} has a baseUrl`);
+      return { provider, baseUrl };
+    }
+    if (baseUrl === null || !URL.canParse(baseUrl)) throw invalid('/baseUrl', 'baseUrl must be a URL');
+    const url = new URL(baseUrl);
+    if (url.search !== '' || url.hash !== '') throw invalid('/baseUrl', 'baseUrl must not hold a query or a fragment');
+    const refusal = this.outbound.refusalOf(url);
+    if (refusal !== undefined) throw invalid('/baseUrl', `baseUrl ${refusal}`);
+    return { provider, baseUrl: url.href.replace(/\/+$/, '') };
   }
 }
 
 const unverified = (apiKey: string, updatedAt: Date) => ({
   last4: apiKey.slice(-4),
   verified: false,
-  verificationStatus: 'unverified',
+  verificationStatus: 'unverified' as const,
+  verificationReason: null,
+  checkedAt: null,
   verifiedAt: null,
   updatedAt,
 });

@@ -1,10 +1,9 @@
-import { Length, Matches } from 'class-validator';
-import { Optional, Trimmed } from '#common/http/index';
+import { IsIn, Length, Matches, MaxLength } from 'class-validator';
+import { Nullable, Optional, Trimmed } from '#common/http/index';
+import { providerNames } from '../llm-providers.js';
 
 const Provider = (): PropertyDecorator =>
-  Matches(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
-    message: 'provider must be a name in lower case, such as openai: letters, digits, dots and dashes, 64 at most',
-  });
+  IsIn(providerNames as string[], { message: `provider must be one of ${providerNames.join(', ')}` });
 
 /** Messages never repeat the key. */
 const ApiKey = (): PropertyDecorator => (target, property) => {
@@ -13,9 +12,24 @@ const ApiKey = (): PropertyDecorator => (target, property) => {
   Length(8, 1_024, { message: 'apiKey must have 8 to 1024 characters' })(target, property);
 };
 
+/** The rest of what a base URL must be is told where it is known which networks may be reached. */
+const BaseUrl = (): PropertyDecorator => (target, property) => {
+  Trimmed()(target, property);
+  Matches(/^https?:\/\/[\x21-\x7e]+$/i, { message: 'baseUrl must be a URL that begins with https://' })(
+    target,
+    property,
+  );
+  MaxLength(1_024, { message: 'baseUrl must have 1024 characters at most' })(target, property);
+};
+
 export class AddLlmApiKey {
   @Provider()
   provider!: string;
+
+  /** Of an `openai_compatible` provider, and only of such a one. */
+  @Nullable()
+  @BaseUrl()
+  baseUrl?: string | null;
 
   @ApiKey()
   apiKey!: string;
@@ -26,6 +40,11 @@ export class ChangeLlmApiKey {
   @Optional()
   @Provider()
   provider?: string;
+
+  /** Takes the key for that place with it. */
+  @Nullable()
+  @BaseUrl()
+  baseUrl?: string | null;
 
   @Optional()
   @ApiKey()

@@ -1,0 +1,1 @@
+export { Outbound, type OutboundAnswer, OutboundRefused, type OutboundRequest } from './outbound.js';

@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '#common/testing/index';
+import { type Answer, send } from './client.js';
+import { TestGateway } from './test-gateway.js';
+import { RawUpstream, Upstream } from './upstream.js';
+
+let gateway: TestGateway;
+let replicas: Upstream[];
+let url: string;
+const nowhere = 'http://127.0.0.1:1';
+const path = '/v1/customers';
+
+beforeEach(async () => {
+  gateway = await TestGateway.start();
+  replicas = await Promise.all([1, 2].map((n) => Upstream.start(`crm ${n}`)));
+  for (const replica of replicas) replica.answer = (_request, response) => response.end(replica.name);
+  url = await gateway.another({ CRM_URL: replicas.map((replica) => replica.url).join(', ') });
+});
+
+afterEach(async () => {
+  await gateway.stop();
+  await Promise.all(replicas.map((replica) => replica.stop()));
+});
+
+const asked = (replica: Upstream): number => replica.received.filter((one) => one.url === path).length;
+
+const sendMany = (count: number, to = url, method = 'GET'): Promise<Answer[]> =>
+  Promise.all(Array.from({ length: count }, () => send(to, path, { method }, method === 'POST' ? '{}' : undefined)));
+
+const statuses = (answers: readonly Answer[]): Set<number> => new Set(answers.map(({ status }) => status));
+
+describe('replicas of a service', () => {
+  it('share what is to be done', async () => {
+    for (let n = 0; n < 20; n += 1) await send(url, path);
+    await sendMany(20);
+    expect(replicas.map(asked)).toEqual([20, 20]);
+  });
+
+  it('take over from one that is slow, before any time has run out', async () => {
+    const [slow, quick] = replicas as [Upstream, Upstream];
+    slow.answer = () => {};
+    const hung = Promise.allSettled([send(url, path), send(url, path)]);
+    await eventually(() => expect(asked(slow)).toBe(1));
+    for (let n = 0; n < 20; n += 1) expect((await send(url, path)).text).toBe(quick.name);
+    expect(asked(slow)).toBe(1);
+    await slow.stop();
+    await hung;
+  });
+
+  it('take over from one that cannot be reached, whatever is sent', async () => {
+    const to = await gateway.another({ CRM_URL: `${nowhere},${replicas[0]!.url},http://127.0.0.1:2` });
+    for (const method of ['GET', 'POST', 'DELETE'])
+      expect(statuses(await sendMany(10, to, method))).toEqual(new Set([200]));
+    expect(asked(replicas[0]!)).toBe(30);
+    expect(replicas[0]!.received.filter(({ method }) => method === 'POST').map(({ body }) => body)).toEqual(
+      Array(10).fill('{}'),
+    );
+  });
+
+  it('take over from one that dies, but what it may have done is not done twice', async () => {
+    const dying = await RawUpstream.start((socket) => socket.destroy());
+    const to = await gateway.another({ CRM_URL: `${dying.url},${replicas[0]!.url}` });
+    const seen: number[] = [];
+    for (let n = 0; n < 10; n += 1) {
+      seen.push((await send(to, path, { method: 'POST' }, '{}')).status);
+      // Whoever asks once more is not sent there again.
+      if (dying.requests.length === 1) break;
+    }
+    expect(seen.at(-1)).toBe(503);
+    expect(statuses(await sendMany(20, to, 'POST'))).toEqual(new Set([200]));
+    expect(dying.requests).toHaveLength(1);
+    await dying.stop();
+    const again = await gateway.another({ CRM_URL: `${nowhere},${replicas[0]!.url}` });
+    expect(statuses(await sendMany(20, again))).toEqual(new Set([200]));
+  });
+
+  it('are given one that has come back', async () => {
+    const [first, second] = replicas as [Upstream, Upstream];
+    const { port } = new URL(first.url);
+    await first.stop();
+    expect(statuses(await sendMany(10))).toEqual(new Set([200]));
+    replicas[0] = await Upstream.start('crm 1', Number(port));
+    await eventually(async () => {
+      await sendMany(4);
+      expect(asked(replicas[0]!)).toBeGreaterThan(0);
+    });
+    expect(asked(second)).toBeGreaterThanOrEqual(10);
+  });
+
+  it('that are all away are a 503, until one is back', async () => {
+    const { port } = new URL(replicas[1]!.url);
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    expect(statuses(await sendMany(5))).toEqual(new Set([503]));
+    replicas[1] = await Upstream.start('crm 2', Number(port));
+    await eventually(async () => expect((await send(url, path)).status).toBe(200));
+  });
+
+  it('are ready while one is, which says that another is not', async () => {
+    const ready = (upstream: Upstream): void => {
+      upstream.answer = (_request, response) =>
+        response.end(JSON.stringify({ status: 'ok', service: upstream.name, reasons: [], connected: true }));
+    };
+    for (const upstream of [...Object.values(gateway.services), ...replicas]) ready(upstream);
+    const readiness = async () => {
+      const { status, text } = await send(url, '/health/ready');
+      return { status, crm: JSON.parse(text).services.crm };
+    };
+    expect(await readiness()).toEqual({ status: 200, crm: { status: 'ok', reasons: [] } });
+    await replicas[0]!.stop();
+    await eventually(async () =>
+      expect(await readiness()).toEqual({
+        status: 200,
+        crm: { status: 'degraded', reasons: ['1 of 2 replicas: it cannot be reached'] },
+      }),
+    );
+    await replicas[1]!.stop();
+    await eventually(async () =>
+      expect(await readiness()).toEqual({
+        status: 503,
+        crm: { status: 'unavailable', reasons: ['it cannot be reached'] },
+      }),
+    );
+  });
+});
