@@ -1,4 +1,4 @@
-import { IsBoolean, IsEmail, IsOptional, Length, Matches, ValidateBy } from 'class-validator';
+import { IsBoolean, IsEmail, IsInt, IsOptional, Length, Matches, Max, Min, ValidateBy } from 'class-validator';
 import { Flag, ServiceConfig } from '#common/config/index';
 import { secretsKeyFormat } from '#common/crypto/index';
 import { passwordLength } from './auth/passwords.js';
@@ -33,4 +33,10 @@ export class IdentityConfig extends ServiceConfig {
   /** Master keys for secrets at rest: `<id>:<base64 of 32 bytes>`, comma-separated; the first one encrypts. */
   @Matches(secretsKeyFormat, { message: 'SECRETS_KEY must be <id>:<base64 of 32 bytes>, several separated by commas' })
   SECRETS_KEY!: string;
+
+  /** Days for which an organization's audit log is kept, whether or not the organization still exists. */
+  @IsInt()
+  @Min(30)
+  @Max(3_650)
+  AUDIT_LOG_DAYS = 730;
 }

@@ -3,6 +3,7 @@ import { loadConfig } from '#common/config/index';
 import { notFound } from '#common/http/index';
 import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
+import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { publicKeysOf } from './auth/public-keys.js';
 import { entities } from './database/entities.js';
@@ -34,6 +35,7 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     llm_api_keys_user_id_fkey: accountErased,
   },
   imports: [
+    AuditModule,
     AuthModule,
     AnswersModule,
     InvitationsModule,

@@ -6,7 +6,7 @@ import { licenses, profiles, revokedSessions, users } from '../auth/copies.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
 import type { ServiceConfig } from '../config/service-config.js';
-import { type ServiceName, topology } from '../contracts/topology.js';
+import { authorizesByCopies, type ServiceName, topology } from '../contracts/topology.js';
 import { Copies } from '../copies/copies.js';
 import { Offers } from '../copies/offers.js';
 import { OwnerQuestions } from '../copies/owner-questions.js';
@@ -80,7 +80,7 @@ export class ServiceParts {
     this.copies = authorizationCopiesOf(name);
     this.snapshots = new Snapshots({ ...this, service: name, logger });
     this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
-    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
+    this.authority = authorizesByCopies(name) ? new OwnerAuthority(this.questions) : undefined;
     this.verifier = verifierOf(definition, this.system);
     this.metrics = new Metrics(name);
     this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
@@ -134,9 +134,9 @@ function openPools({ name, config }: ServiceDefinition, logger: Logger): Readonl
 /** What every service keeps copies of, that its requests can be authorized. */
 function authorizationCopiesOf(name: ServiceName): Copies {
   const copies = new Copies();
-  const { reads } = topology[name];
-  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
-  if (reads.includes('licensing')) copies.add(licenses);
+  if (!authorizesByCopies(name)) return copies;
+  copies.add(users, profiles, revokedSessions);
+  if (topology[name].reads.includes('licensing')) copies.add(licenses);
   return copies;
 }
 

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SecretBox } from '#common/crypto/index';
+import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
 import { Sessions } from '../sessions/sessions.js';
 import { AccessTokens } from './access-tokens.js';
@@ -25,6 +26,7 @@ import { SigningKeys } from './signing-keys.js';
     AccessTokens,
     AccountService,
     Passwords,
+    RefusedSignIns,
     Sessions,
     SignInService,
     SigningKeys,

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
+import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
 import { type Account, registerUser, userColumns } from '../users/users.js';
@@ -27,6 +28,7 @@ export class SignInService {
     private readonly passwords: Passwords,
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
+    private readonly refused: RefusedSignIns,
   ) {}
 
   /**
@@ -57,7 +59,10 @@ export class SignInService {
       text: `SELECT id, password_hash, email_confirmed_at IS NOT NULL AS confirmed FROM users WHERE email = $1`,
       values: [email],
     });
-    if (!(await this.passwords.matches(password, known?.password_hash ?? null))) throw invalidCredentials();
+    if (!(await this.passwords.matches(password, known?.password_hash ?? null))) {
+      if (known) this.refused.note(trace, known.id);
+      throw invalidCredentials();
+    }
     if (!known!.confirmed) throw emailNotConfirmed();
     const live = await this.system.run({ trace, actorId: known!.id }, async (tx) => {
       const [user] = await tx.query<Account & Record<string, unknown>>(

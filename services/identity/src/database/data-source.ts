@@ -5,6 +5,7 @@ import { Identity1795341600000 } from './migrations/1795341600000-identity.js';
 import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
+import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -14,6 +15,7 @@ export default new Schema({
     MistakenCaller1795940000000,
     EventHealing1795950000000,
     CopiedDatabase1795980000000,
+    AuditLog1796060000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

@@ -1,3 +1,5 @@
+import { AuditEntry } from '../audit/audit-entry.entity.js';
+import { AuditOrigin } from '../audit/audit-origin.entity.js';
 import { SigningKey } from '../auth/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
 import { LlmApiKey } from '../llm-api-keys/llm-api-key.entity.js';
@@ -19,4 +21,6 @@ export const entities = [
   RefreshToken,
   SigningKey,
   Invitation,
+  AuditEntry,
+  AuditOrigin,
 ];

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { UserDeleted } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { Problem } from '#common/http/index';
 import { beginDeletion } from '#common/operations/index';
 import { organizationJson } from '../organizations/organization.columns.js';
 import { profileColumns, profileJson } from '../profiles/profile.columns.js';
@@ -67,6 +68,9 @@ export class MeService {
       [userId, keeperRole(organization?.is_operator ?? false)],
     );
     if (!profile) return;
+    // Since the look-up the user has moved to another organization, whose lock this transaction does not hold.
+    if (profile.organizationId !== organization?.id)
+      throw new Problem(409, 'conflict', 'The profile has just changed.');
     if (profile.isLast) throw lastOwner();
     tx.execute(`DELETE FROM user_profile WHERE id = $1 AND user_id = $2`, [profile.id, userId]);
     tellProfileDeleted(tx, profile);
