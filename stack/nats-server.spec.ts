@@ -156,6 +156,7 @@ describe('rights to subscribe', () => {
         'licensing.ask.licenses',
         ...askedByReaders('licensing'),
         'licensing.events.position.crm',
+        'licensing.events.position.identity',
         'licensing.events.position.conversations',
         'licensing.events.manage.identity',
       ].sort(),

@@ -238,7 +238,8 @@ describe('a deletion', () => {
     await eventually(async () => expect(await escalations()).toEqual({ escalations: 1 }));
     expect(await deletion(id)).toMatchObject({ kind: 'user', state: 'overdue', finishedAt: null });
     const ready = (await services.identity.http.get('/health/ready')).body;
-    expect(ready).toMatchObject({ status: 'degraded', reasons: ['1 deletions are overdue'], connected: true });
+    expect(ready).toMatchObject({ status: 'degraded', connected: true });
+    expect(ready.reasons).toContain('1 deletions are overdue');
     expect((await services.identity.http.get('/metrics')).body).toContain(
       'clarity_deletions_overdue{service="identity"} 1',
     );

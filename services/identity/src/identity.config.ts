@@ -121,4 +121,10 @@ export class IdentityConfig extends LimitsConfig {
   @Min(1)
   @Max(365)
   SIGNING_KEY_LIFETIME = 30;
+
+  /** Days for which an organization's audit log is kept, whether or not the organization still exists. */
+  @IsInt()
+  @Min(30)
+  @Max(3_650)
+  AUDIT_LOG_DAYS = 730;
 }

@@ -4,6 +4,7 @@ import { notFound } from '#common/http/index';
 import { AdminUsersModule } from './admin-users/admin-users.module.js';
 import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
+import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { readPublicKeys } from './auth/keys/public-keys.js';
 import { entities } from './database/entities.js';
@@ -39,6 +40,7 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     llm_api_keys_user_id_fkey: accountErased,
   },
   imports: [
+    AuditModule,
     AuthModule,
     AdminUsersModule,
     AnswersModule,

@@ -4,6 +4,7 @@ import {
   eventsAbout,
   join,
   type Member,
+  newEmail,
   outcome,
   owner,
   platformAdmin,
@@ -157,11 +158,14 @@ describe('an invitation', () => {
       email: bob.email,
       role: 'member',
       status: 'invited',
+      invitationExpiresAt: expect.any(String),
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
     });
     expect(invited.headers.get('location')).toBe(`${path}/${profile.id}`);
+    expect(Date.parse(profile.invitationExpiresAt) - Date.parse(profile.createdAt)).toBe(48 * 3_600_000);
     expect((await ada.http.get(`${path}/${profile.id}`)).body).toEqual(profile);
+    expect((await ada.http.get(`${path}?status=invited`)).body.data).toEqual([profile]);
     expect(outcome(await ada.http.post(path, { email: bob.email, role: 'viewer' }))).toBe('409 already_invited');
     expect(outcome(await eve.http.post('/v1/invitations/accept', { token }))).toBe('404 invitation_not_found');
     expect(outcome(await http.post('/v1/invitations/accept', { token }))).toBe('401 unauthorized');
@@ -173,6 +177,7 @@ describe('an invitation', () => {
       id: profile.id,
       userId: bob.id,
       status: 'active',
+      invitationExpiresAt: null,
     });
     expect(outcome(await ada.http.post(path, { email: bob.email, role: 'viewer' }))).toBe('409 already_member');
     const told = await eventsAbout(stack, profile.id);
@@ -207,6 +212,50 @@ describe('an invitation', () => {
     expect((await accept(third.invitationToken)).body).toMatchObject({ role: 'member', status: 'active' });
     for (const token of ['', 'x'.repeat(201), 1, null, undefined]) {
       expect(outcome(await ada.http.post('/v1/invitations/accept', { token }))).toBe('400 validation_failed');
+    }
+  });
+
+  it('is sent again with another token, which voids the one before and lasts 48 hours anew', async () => {
+    const ada = await owner(http);
+    const [admin, member] = [await join(http, ada, 'admin'), await join(http, ada, 'member')];
+    const bob = await signUp(http);
+    const path = profilesOf(ada.organizationId);
+    const first = (await admin.http.post(path, { email: bob.email, role: 'member' })).body;
+    await stack.sql('identity', `UPDATE invitations SET expires_at = now() - interval '1 s' WHERE profile_id = $1`, [
+      first.id,
+    ]);
+    const resend = (by: Member, id = first.id) => by.http.post(`${path}/${id}/resend`);
+    expect(outcome(await resend(member))).toBe('403 insufficient_role');
+    expect(outcome(await resend(await owner(http)))).toBe('404 not_found');
+    const high = (await ada.http.post(path, { email: newEmail(), role: 'admin' })).body;
+    expect(outcome(await resend(admin, high.id))).toBe('403 insufficient_role');
+    expect(outcome(await resend(admin, member.profileId))).toBe('409 already_member');
+    expect(outcome(await http.post(`${path}/${first.id}/resend`))).toBe('401 unauthorized');
+    const again = await resend(admin);
+    expect(again.status).toBe(200);
+    const { invitationToken: token, ...profile } = again.body;
+    expect(Date.parse(profile.invitationExpiresAt)).toBeGreaterThan(Date.now() + 47 * 3_600_000);
+    expect((await ada.http.get(`${path}/${first.id}`)).body).toEqual(profile);
+    const accept = (secret: string) => bob.http.post('/v1/invitations/accept', { token: secret });
+    expect(outcome(await accept(first.invitationToken))).toBe('404 invitation_not_found');
+    expect((await accept(token)).body).toMatchObject({ id: first.id, userId: bob.id, status: 'active' });
+    expect(outcome(await resend(admin))).toBe('409 already_member');
+    const log = await ada.http.get(`/v1/organizations/${ada.organizationId}/audit-log?type=invitation.*`);
+    expect(log.body.data).toMatchObject([{ type: 'invitation.resent', targetId: first.id, actorId: admin.id }]);
+  });
+
+  it('is either accepted or sent again when both race, so that no old token is taken after a new one was given', async () => {
+    const ada = await owner(http);
+    const path = profilesOf(ada.organizationId);
+    for (let round = 0; round < 8; round += 1) {
+      const bob = await signUp(http);
+      const { id, invitationToken: token } = (await ada.http.post(path, { email: bob.email, role: 'viewer' })).body;
+      const [accepted, resent] = await Promise.all([
+        bob.http.post('/v1/invitations/accept', { token }),
+        ada.http.post(`${path}/${id}/resend`),
+      ]);
+      const outcomes = [outcome(accepted), outcome(resent)];
+      expect(outcomes[1]).toMatch(outcomes[0] === '200' ? /^409 (conflict|already_member)$/ : /^200$/);
     }
   });
 

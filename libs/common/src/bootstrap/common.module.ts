@@ -14,7 +14,7 @@ import { AuthorizationGuard } from '../auth/authorization.guard.js';
 import { LicenseCopiesHandler } from '../auth/license-copies.handler.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
-import { type ServiceName, topology } from '../contracts/topology.js';
+import { authorizesByCopies, type ServiceName, topology } from '../contracts/topology.js';
 import { Copies } from '../copies/copies.js';
 import { Offers } from '../copies/offers.js';
 import { OwnerQuestions } from '../copies/owner-questions.js';
@@ -58,10 +58,10 @@ const sharedParts = (definition: ServiceDefinition, parts: ServiceParts): ValueP
   ...provide(Metrics, parts.metrics),
 ];
 
-const authorizationHandlers = (name: ServiceName): Type[] => [
-  ...(topology[name].reads.includes('identity') ? [AuthorizationCopiesHandler] : []),
-  ...(topology[name].reads.includes('licensing') ? [LicenseCopiesHandler] : []),
-];
+function authorizationHandlers(name: ServiceName): Type[] {
+  if (!authorizesByCopies(name)) return [];
+  return [AuthorizationCopiesHandler, ...(topology[name].reads.includes('licensing') ? [LicenseCopiesHandler] : [])];
+}
 
 const guard: Provider = {
   provide: APP_GUARD,

@@ -7,7 +7,7 @@ import { KeySet, type KeySource, remoteKeys } from '../auth/key-set.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
 import type { ServiceConfig } from '../config/service-config.js';
-import { type ServiceName, topology } from '../contracts/topology.js';
+import { authorizesByCopies, type ServiceName, topology } from '../contracts/topology.js';
 import { Copies } from '../copies/copies.js';
 import { Offers } from '../copies/offers.js';
 import { OwnerQuestions } from '../copies/owner-questions.js';
@@ -82,7 +82,7 @@ export class ServiceParts {
     this.copies = authorizationCopiesOf(name);
     this.snapshots = new Snapshots({ ...this, service: name, logger });
     this.reconciliation = new Reconciliation({ ...this, service: name, logger }, this.snapshots);
-    this.authority = topology[name].reads.includes('identity') ? new OwnerAuthority(this.questions) : undefined;
+    this.authority = authorizesByCopies(name) ? new OwnerAuthority(this.questions) : undefined;
     this.keys = new KeySet(keySourceOf(definition, this.system), logger);
     this.verifier = new TokenVerifier(this.keys, `${config.PUBLIC_URL}/auth/v1`);
     this.metrics = new Metrics(name);
@@ -137,9 +137,9 @@ function openPools({ name, config }: ServiceDefinition, logger: Logger): Readonl
 /** What every service keeps copies of, that its requests can be authorized. */
 function authorizationCopiesOf(name: ServiceName): Copies {
   const copies = new Copies();
-  const { reads } = topology[name];
-  if (reads.includes('identity')) copies.add(users, profiles, revokedSessions);
-  if (reads.includes('licensing')) copies.add(licenses);
+  if (!authorizesByCopies(name)) return copies;
+  copies.add(users, profiles, revokedSessions);
+  if (topology[name].reads.includes('licensing')) copies.add(licenses);
   return copies;
 }
 

@@ -40,7 +40,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
       'llm_api_key.rejected',
       'llm_api_key.removed',
     ],
-    reads: [],
+    reads: ['licensing', 'crm', 'conversations'],
     answers: ['ask.access', 'ask.organization', 'ask.deletions', 'ask.llm-key', 'tell.llm-key-refused'],
     asks: [],
   },
@@ -117,6 +117,9 @@ export const positionSubject = (owner: ServiceName, subscriber: ServiceName): st
  */
 export const manageSubject = (subscriber: ServiceName, source: ServiceName): string =>
   `${subscriber}.events.manage.${source}`;
+
+/** True for a service that authorizes requests by copies of what others own; identity owns what it goes by. */
+export const authorizesByCopies = (service: ServiceName): boolean => topology[service].reads.includes('identity');
 
 /** The services that apply a source's events. */
 export const readersOf = (source: ServiceName): ServiceName[] =>

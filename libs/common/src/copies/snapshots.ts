@@ -54,10 +54,20 @@ export class Snapshots {
     const state = await this.readState(source);
     const start = await this.readStart(source, state);
     if (!start) return;
-    const { watermark, oldest = 0 } = start;
+    const { oldest = 0 } = start;
+    const watermark = this.beginningOf(source, start);
     const skips = state.snapshotEpoch !== watermark.epoch || oldest > state.applied + 1;
     if (skips || state.rebuildRequestedAt !== null) await this.take(source, state, skips ? watermark : null, lost);
     if ((skips || state.effectsDue) && !lost.aborted) await this.heal(source, lost);
+  }
+
+  /**
+   * Where a snapshot leaves off. A source of which nothing is copied is followed as a log: from its oldest event on, or from
+   * where the epoch began, for no position of an epoch comes before an event of an earlier one.
+   */
+  private beginningOf(source: ServiceName, { watermark, oldest = 1 }: LogStart): LogPage['watermark'] {
+    if (this.options.copies.of(source).length > 0 || (watermark.epoch > 1 && watermark.since === 0)) return watermark;
+    return { ...watermark, sequence: Math.max(oldest - 1, watermark.since) };
   }
 
   /** Makes good the effects that skipped events should have had, then reports references to what was never heard of. */

@@ -34,6 +34,8 @@ export interface TxOptions {
 /** What is still to be sent. */
 interface Collected {
   entrance: Statement | undefined;
+  /** Tells triggers where the request came from. */
+  client: Statement | undefined;
   begun: boolean;
   readonly pending: Statement[];
   readonly outbox: unknown[][];
@@ -56,8 +58,9 @@ export class Tx {
   constructor(options: TxOptions, shared?: Tx) {
     this.connection = options.connection;
     this.schema = options.schema;
-    const { entrance } = options;
-    this.collected = shared?.collected ?? { entrance, begun: entrance === undefined, pending: [], outbox: [] };
+    const { entrance, trace } = options;
+    const client = clientSetting(trace);
+    this.collected = shared?.collected ?? { entrance, client, begun: entrance === undefined, pending: [], outbox: [] };
     this.now = options.now;
     this.nowText = shared?.nowText ?? options.now.toISOString();
     this.trace = options.trace;
@@ -165,10 +168,15 @@ export class Tx {
   }
 
   private takePending(): Statement[] {
-    const { entrance, pending } = this.collected;
-    this.collected.entrance = undefined;
-    return entrance ? [entrance, ...pending.splice(0)] : pending.splice(0);
+    const { entrance, client, pending } = this.collected;
+    this.collected.entrance = this.collected.client = undefined;
+    return [...(entrance ? [entrance] : []), ...(client ? [client] : []), ...pending.splice(0)];
   }
+}
+
+function clientSetting({ client, traceId }: Trace): Statement | undefined {
+  if (!client) return undefined;
+  return { text: `SELECT set_config('app.client', $1, true)`, values: [JSON.stringify({ ...client, traceId })] };
 }
 
 /** A request's transaction: it also knows its caller, as looked up inside it. */

@@ -27,7 +27,7 @@ export const typeOfPattern = (pattern: string): string =>
   pattern.endsWith(batchSuffix) ? pattern.slice(0, -batchSuffix.length) : pattern;
 
 /**
- * A handler that takes consecutive events of one type at once, up to 500: `handle(@Payload() data: T[], @Ctx() context:
+ * A handler that takes consecutive events of one of its types at once, up to 500: `handle(@Payload() data: T[], @Ctx() context:
  * EventBatchContext)`. One `unnest` statement for all is many times as fast as one for each.
  */
-export const EventBatch = (type: string): MethodDecorator => EventPattern<string>(batchPattern(type));
+export const EventBatch = (...types: string[]): MethodDecorator => EventPattern(types.map(batchPattern));

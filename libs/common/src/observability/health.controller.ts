@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/policy.js';
-import { topology } from '../contracts/topology.js';
+import { authorizesByCopies, topology } from '../contracts/topology.js';
 import { Broker } from '../events/broker.js';
 import { ServiceIdentity } from '../bootstrap/service-identity.js';
 import type { ServiceState } from '../operations/service-state.js';
@@ -12,7 +12,7 @@ export interface Readiness {
   readonly service: string;
   /** What an operator should look at. */
   readonly reasons: readonly string[];
-  /** Whether NATS and every source are heard: a reason that is left is no reason to keep requests away. */
+  /** Whether NATS is heard, and every source that authorizes: a reason that is left is no reason to keep requests away. */
   readonly connected: boolean;
 }
 
@@ -51,9 +51,11 @@ export class HealthController {
       return { status: 'unavailable', service, reasons: ['the database cannot be reached'], connected: false };
     }
     const silent = silentSources(topology[service].reads, state);
+    const isHeard = silent.length === 0 || !authorizesByCopies(service);
     if (!this.broker.connected) silent.unshift('NATS cannot be reached');
     const reasons = [...silent, ...troubles(state)];
-    return { status: reasons.length > 0 ? 'degraded' : 'ok', service, reasons, connected: silent.length === 0 };
+    const connected = this.broker.connected && isHeard;
+    return { status: reasons.length > 0 ? 'degraded' : 'ok', service, reasons, connected };
   }
 }
 

@@ -8,6 +8,14 @@ export interface Trace {
   readonly traceId: string;
   /** The header to hand on. */
   readonly traceparent: string;
+  /** Where the request came from; known only where it is recorded. */
+  readonly client?: Client;
+}
+
+/** Who sent a request, as far as the network tells. */
+export interface Client {
+  readonly address: string;
+  readonly userAgent: string | null;
 }
 
 /** Continues the trace of a `traceparent` header with a new span, or starts one where there is none or a bad one. */

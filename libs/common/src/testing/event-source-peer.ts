@@ -39,6 +39,8 @@ export class EventSourcePeer {
   readonly log: LoggedEvent[] = [];
   /** Raised by a test that restores the peer's database to an earlier state. */
   epoch = 1;
+  /** The last sequence that the epoch shares with the one before; raised with it. */
+  since = 0;
   /** The first sequence that the log still has; raised by a test that lets the log forget. */
   oldest = 1;
   pageRows = 1_000;
@@ -121,7 +123,7 @@ export class EventSourcePeer {
   }
 
   private watermark() {
-    return { epoch: this.epoch, sequence: this.log.length, at: new Date().toISOString(), since: 0 };
+    return { epoch: this.epoch, sequence: this.log.length, at: new Date().toISOString(), since: this.since };
   }
 
   private page({ thing, from, before }: PageQuestion): Page {

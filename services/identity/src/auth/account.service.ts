@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
+import { recordAct } from '../audit/record-act.js';
 import { endSessions, lockSessions } from '../sessions/sessions.js';
 import { lockAccount } from '../mfa/assurance.js';
 import { insufficientAal } from '../mfa/factor.errors.js';
@@ -46,7 +47,10 @@ export class AccountService {
       if (passwordHash === undefined && body.data === undefined) return userAnswer(user);
       const change = { userMetadata, updatedAt: tx.now };
       tx.update(User, { id: user.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
-      if (passwordHash !== undefined) await this.endOthers(tx);
+      if (passwordHash !== undefined) {
+        recordAct(tx, { type: 'user.password_changed', targetId: user.id, userId: user.id });
+        await this.endOthers(tx);
+      }
       return userAnswer({ ...user, ...change });
     });
   }

@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { MasterKeyFile, SecretBox } from '#common/crypto/index';
 import { createLogger } from '#common/observability/index';
+import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { Sessions } from '../sessions/sessions.js';
@@ -45,6 +46,7 @@ function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfi
     KeyRotation,
     KeysAdmin,
     Passwords,
+    RefusedSignIns,
     Sessions,
     SignInService,
     SigningKeys,

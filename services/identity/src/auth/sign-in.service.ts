@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
+import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
 import { addressHash, isLocked, PasswordFailures } from '../limits/password-failures.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
@@ -22,7 +23,7 @@ export function assertStrong(password: string): void {
 }
 
 interface Known {
-  readonly id: string;
+  readonly id: string | null;
   readonly password_hash: string | null;
   readonly is_confirmed: boolean;
   readonly is_locked: boolean;
@@ -51,6 +52,7 @@ export class SignInService {
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly flowStates: FlowStates,
+    private readonly refused: RefusedSignIns,
   ) {}
 
   /**
@@ -93,6 +95,7 @@ export class SignInService {
     const refusalTime = are_imported ? this.config.PASSWORD_REFUSAL_TIME : 0;
     if (!(await this.passwords.matches(password, is_locked ? null : stored, refusalTime))) {
       await this.failures.count(hash);
+      if (id !== null) this.refused.note(trace, id);
       throw invalidCredentials();
     }
     if (!is_confirmed) throw emailNotConfirmed();

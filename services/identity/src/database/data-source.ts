@@ -10,6 +10,7 @@ import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
 import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
 import { SigningKeys1796040000000 } from './migrations/1796040000000-signing-keys.js';
 import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-checks.js';
+import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -24,6 +25,7 @@ export default new Schema({
     Mail1796010000000,
     SigningKeys1796040000000,
     LlmKeyChecks1796050000000,
+    AuditLog1796060000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

@@ -1,3 +1,5 @@
+import { AuditEntry } from '../audit/audit-entry.entity.js';
+import { AuditOrigin } from '../audit/audit-origin.entity.js';
 import { FlowState } from '../auth/flow-state.entity.js';
 import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
@@ -35,4 +37,6 @@ export const entities = [
   Mail,
   MailTurn,
   OneTimeToken,
+  AuditEntry,
+  AuditOrigin,
 ];

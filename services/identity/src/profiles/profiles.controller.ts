@@ -37,6 +37,18 @@ export class ProfilesController {
     return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
   }
 
+  @Post(':profileId/resend')
+  @Allow('admin')
+  @HttpCode(200)
+  async inviteAgain(
+    @Context() context: RequestContext,
+    @Param('organizationId') organizationId: string,
+    @Param('profileId') profileId: string,
+  ) {
+    const { profile, token } = await this.profiles.inviteAgain(context, organizationId, profileId);
+    return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
+  }
+
   @Get(':profileId')
   @SignedIn()
   read(

@@ -3,9 +3,16 @@ import type { RequestContext, Role } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
-import { writeInvitation } from '../invitations/invitations.js';
+import { recordAct } from '../audit/record-act.js';
+import { renewInvitation, writeInvitation } from '../invitations/invitations.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
-import { profileAnswer, profileColumns, profileJson } from './profile.columns.js';
+import {
+  type InvitedProfile,
+  invitationExpiresAt,
+  profileAnswer,
+  profileColumns,
+  profileJson,
+} from './profile.columns.js';
 import { Profile } from './profile.entity.js';
 import { alreadyInvited, insufficientRole, lastOwner, operatorOnly } from './profile.errors.js';
 import { tellProfileCreated, tellProfileDeleted, tellProfileUpdated } from './profile.events.js';
@@ -13,7 +20,7 @@ import { keeperRole, mayManage } from './role-rules.js';
 
 /** A profile with what decides on changing it, read while the organization is locked. */
 interface Managed {
-  readonly profile: Profile;
+  readonly profile: InvitedProfile;
   readonly isOperator: boolean;
   readonly callerRole: Role;
   /** Active profiles beside this one that keep the organization in hands. */
@@ -78,9 +85,21 @@ export class ProfilesService {
         version: 1,
       };
       tx.insert(Profile, profile);
-      const token = writeInvitation(tx, profile);
+      const { token, expiresAt } = writeInvitation(tx, profile);
       tellProfileCreated(tx, profile);
-      return { profile: profileAnswer(profile), token };
+      return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
+    });
+  }
+
+  /** Invites the same address once more, with another token: the one before is void, and 48 hours begin anew. */
+  inviteAgain(context: RequestContext, organizationId: string, id: string) {
+    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const { profile, callerRole } = await this.lock(tx, organizationId, id);
+      if (!mayManage(callerRole, profile.role)) throw insufficientRole();
+      if (profile.userId !== null) throw alreadyMember();
+      const { token, expiresAt } = renewInvitation(tx, profile);
+      recordAct(tx, { type: 'invitation.resent', targetId: id, userId: tx.caller.userId });
+      return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
     });
   }
 
@@ -121,9 +140,9 @@ export class ProfilesService {
     );
     if (!organization) throw notFound('organization');
     const [row] = await tx.query<
-      Profile & { callerRole: Role | null; otherKeepers: number; [column: string]: unknown }
+      InvitedProfile & { callerRole: Role | null; otherKeepers: number; [column: string]: unknown }
     >(
-      `SELECT ${profileColumns},
+      `SELECT ${profileColumns}, ${invitationExpiresAt} AS "invitationExpiresAt",
          (SELECT c.role FROM user_profile AS c WHERE c.user_id = app.usr()) AS "callerRole",
          (SELECT count(*)::integer FROM user_profile AS k WHERE k.organization_id = $1 AND k.role = $3
             AND k.user_id IS NOT NULL AND k.id <> $2) AS "otherKeepers"

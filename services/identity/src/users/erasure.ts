@@ -1,5 +1,6 @@
 import { UserDeleted } from '#common/contracts/index';
 import type { RequestTx } from '#common/database/index';
+import { Problem } from '#common/http/index';
 import { beginDeletion } from '#common/operations/index';
 import { profileColumns } from '../profiles/profile.columns.js';
 import type { Profile } from '../profiles/profile.entity.js';
@@ -40,6 +41,8 @@ async function leave(tx: RequestTx, userId: string): Promise<void> {
     [userId, keeperRole(organization?.is_operator ?? false)],
   );
   if (!profile) return;
+  // Since the look-up the user has moved to another organization, whose lock this transaction does not hold.
+  if (profile.organizationId !== organization?.id) throw new Problem(409, 'conflict', 'The profile has just changed.');
   if (profile.isLast) throw lastOwner();
   tx.execute(`DELETE FROM user_profile WHERE id = $1 AND user_id = $2`, [profile.id, userId]);
   tellProfileDeleted(tx, profile);

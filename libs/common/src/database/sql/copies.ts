@@ -1,4 +1,4 @@
-import { type ServiceName, topology } from '../../contracts/topology.js';
+import { authorizesByCopies, type ServiceName, topology } from '../../contracts/topology.js';
 import type { SchemaChange } from '../migration.js';
 
 /** What a copy needs to tell an older page from a newer row. */
@@ -9,11 +9,8 @@ const sequence = 'sequence bigint NOT NULL DEFAULT 0';
  * page still to be read is newer. The version of a revoked session is the one of its only event.
  */
 export function copies(service: ServiceName): SchemaChange {
-  const { reads } = topology[service];
-  const tables = [
-    ...(reads.includes('identity') ? ['ref_user', 'ref_profile', 'ref_session'] : []),
-    ...(reads.includes('licensing') ? ['ref_license'] : []),
-  ];
+  const tables = authorizesByCopies(service) ? ['ref_user', 'ref_profile', 'ref_session'] : [];
+  if (tables.length > 0 && topology[service].reads.includes('licensing')) tables.push('ref_license');
   const added = new Map(tables.map((table) => [table, [sequence]]));
   added.get('ref_session')?.push('epoch integer NOT NULL DEFAULT 1', 'version integer NOT NULL DEFAULT 2');
   for (const table of ['ref_session', 'ref_license']) added.get(table)?.push('deleted_at timestamptz');

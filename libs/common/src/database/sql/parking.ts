@@ -1,4 +1,4 @@
-import { type ServiceName, topology } from '../../contracts/topology.js';
+import { authorizesByCopies, type ServiceName, topology } from '../../contracts/topology.js';
 import type { SchemaChange } from '../migration.js';
 import { enterFunction } from './authorization-copies.js';
 import { protect, rolesOf } from './roles.js';
@@ -8,7 +8,7 @@ import { protect, rolesOf } from './roles.js';
  * undecided, what is to be replayed, and what people did about parked events. Sequences begin again with an epoch.
  */
 export function parking(service: ServiceName): SchemaChange {
-  const doubts = topology[service].reads.includes('identity') ? doubtful(service) : { up: [], down: [] };
+  const doubts = authorizesByCopies(service) ? doubtful(service) : { up: [], down: [] };
   return {
     up: [
       `ALTER TABLE events.subscription DROP COLUMN one_by_one_until, ADD COLUMN leader uuid`,

@@ -107,7 +107,7 @@ const foundOrganization = `
  * Gives the invited profile behind a token to the caller, if its address is the one invited and is confirmed; the token is
  * used up. No row: unknown, used, expired, or for somebody else.
  */
-const acceptInvitation = `
+export const acceptInvitation = `
   CREATE FUNCTION app.accept_invitation(p_token_hash bytea, p_at timestamptz) RETURNS SETOF public.user_profile
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DECLARE
