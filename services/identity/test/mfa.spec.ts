@@ -270,6 +270,26 @@ describe('a code', () => {
     }
   });
 
+  it('leaves one living refresh token, that of the raised session, whoever refreshes meanwhile', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const ada = await asking();
+      const challenge_id = await challenge(ada);
+      const [raised, ...refreshed] = await Promise.all([
+        verify(ada, challenge_id, codeOf(ada.factor.secret)),
+        refresh(http, ada.session),
+        refresh(elsewhere, ada.session),
+      ]);
+      expect(outcome(raised)).toBe('200');
+      for (const answer of refreshed) {
+        expect(['200', '400 refresh_token_not_found']).toContain(outcome(answer));
+        if (answer.status === 200) {
+          expect(outcome(await refresh(http, answer.body))).toBe('400 refresh_token_not_found');
+        }
+      }
+      expect(outcome(await refresh(http, raised.body))).toBe('200');
+    }
+  });
+
   it('is one of the present step or its neighbours, in order', async () => {
     const ada = await asking();
     const { secret } = ada.factor;
@@ -389,7 +409,7 @@ describe('a code', () => {
     for (const bad of [`/auth/v1/factors/x/verify`, `/auth/v1/factors/${'9'.repeat(150)}/verify`]) {
       expect(outcome(await bob.http.post(bad, { challenge_id, code }))).toBe('400 validation_failed');
     }
-    expect(outcome(await verify(ada, challenge_id, code))).toBe('200');
+    expect(outcome(await verify(ada, challenge_id, codeOf(ada.factor.secret)))).toBe('200');
   });
 
   it('verifies no second factor for a session that has not shown the first', async () => {
