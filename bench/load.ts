@@ -17,7 +17,7 @@ export interface Round {
 }
 
 /** Milliseconds of CPU that a process has used so far. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
