@@ -132,7 +132,15 @@ describe('preferences', () => {
 
   it('are listed page by page, and take any key that can be written', async () => {
     const ada = await signUp(http);
-    const keys = ['a', 'ui/theme', 'größe 🔑', "'; DROP TABLE users; --", 'x'.repeat(128)];
+    const keys = [
+      'a',
+      'ui/theme',
+      'größe 🔑',
+      "'; DROP TABLE users; --",
+      'x'.repeat(128),
+      '🔑'.repeat(100),
+      '🔑'.repeat(128),
+    ];
     for (const key of keys) {
       const { status, body } = await ada.http.put(`/v1/me/preferences/${encodeURIComponent(key)}`, {
         preferenceValue: key,
@@ -148,6 +156,41 @@ describe('preferences', () => {
       cursor = body.page.nextCursor;
     } while (cursor);
     expect(listed).toEqual(keys);
+  });
+
+  it('are 1,000 at most, however many are put at once; those that are there can be changed', async () => {
+    const ada = await signUp(http);
+    await stack.sql(
+      'identity',
+      `INSERT INTO user_preferences (user_id, preference_key, preference_value)
+         SELECT $1, 'key ' || n, '1' FROM generate_series(1, 995) AS n`,
+      [ada.id],
+    );
+    const put = (key: string) => ada.http.put(`/v1/me/preferences/${key}`, { preferenceValue: 2 });
+    const outcomes = (await Promise.all(Array.from({ length: 12 }, (_, n) => put(`new-${n}`)))).map(outcome);
+    expect(outcomes.sort()).toEqual([...Array(5).fill('200'), ...Array(7).fill('409 too_many_preferences')]);
+    expect(outcome(await put('key%201'))).toBe('200');
+    expect((await ada.http.delete('/v1/me/preferences/key%202')).status).toBe(204);
+    expect(outcome(await put('one-more'))).toBe('200');
+    expect(outcome(await put('too-many'))).toBe('409 too_many_preferences');
+    const [{ rows }] = await stack.sql<{ rows: number }>(
+      'identity',
+      'SELECT count(*)::int AS rows FROM user_preferences WHERE user_id = $1',
+      [ada.id],
+    );
+    expect(rows).toBe(1_000);
+  });
+
+  it('are one row when the same new key is put many times at once', async () => {
+    const ada = await signUp(http);
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => ada.http.put('/v1/me/preferences/new', { preferenceValue: n })),
+    );
+    expect(new Set(answers.map(outcome))).toEqual(new Set(['200']));
+    const { body } = await ada.http.get('/v1/me/preferences');
+    expect(body.data).toHaveLength(1);
+    const told = (await eventsAbout(stack, body.data[0].id)).map((event) => event.aggregate_version);
+    expect(told.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
   });
 
   const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);

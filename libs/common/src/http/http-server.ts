@@ -15,6 +15,9 @@ import { RequestValidation } from './validation.js';
 const requestTimeout = 30_000;
 const keepAliveTimeout = 65_000;
 
+/** UTF-16 units of a part of the path at most: 128 characters, each of which may take two. */
+const maxParamLength = 256;
+
 export interface AdapterOptions {
   /** Makes the HTTP server, for whoever wants to see requests before Fastify does. */
   readonly serverFactory?: FastifyServerFactory;
@@ -28,7 +31,7 @@ export const createAdapter = (logger: Logger, options: AdapterOptions = {}): Fas
     keepAliveTimeout,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength },
     logger: false,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(problemOf(error), request, reply, logger),

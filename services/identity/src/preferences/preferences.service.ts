@@ -2,11 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { PreferenceChanged } from '#common/contracts/index';
 import { type Tx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement, Problem } from '#common/http/index';
 import type { PutPreference } from './dto/put-preference.dto.js';
 
 /** 1 to 128 characters, none of them a control character or half of a surrogate pair. */
 const keyFormat = /^[^\p{C}]{1,128}$/u;
+
+/** Preferences of one user at most. */
+const preferenceLimit = 1_000;
 
 const preferenceJson = `json_build_object('id', f.id, 'preferenceKey', f.preference_key,
   'preferenceValue', f.preference_value, 'createdAt', app.iso(f.created_at), 'updatedAt', app.iso(f.updated_at))`;
@@ -44,16 +47,23 @@ export class PreferencesService {
       throw invalid('/preferenceKey', 'preferenceKey must be the one in the path');
     }
     return this.unitOfWork.run(context, async (tx) => {
+      // One at a time, or those that are put at once would each find room for the last one.
+      tx.execute(`SELECT pg_advisory_xact_lock(hashtextextended('preferences of ' || app.usr(), 0))`);
       const [written] = await tx.query<Written>(
         `INSERT INTO user_preferences AS f (id, user_id, preference_key, preference_value, created_at, updated_at)
-         VALUES ($1, app.usr(), $2, $3, $4, $4)
+         SELECT $1::uuid, app.usr(), $2::text, $3::jsonb, $4::timestamptz, $4::timestamptz
+         WHERE EXISTS (SELECT FROM user_preferences AS e WHERE e.user_id = app.usr() AND e.preference_key = $2)
+           OR (SELECT count(*) FROM user_preferences AS c WHERE c.user_id = app.usr()) < ${preferenceLimit}
          ON CONFLICT ON CONSTRAINT user_preferences_user_id_preference_key_key DO UPDATE
            SET preference_value = excluded.preference_value, updated_at = excluded.updated_at, version = f.version + 1
          RETURNING f.id, f.version, ${preferenceJson}::text AS item`,
         [tx.newId(), key, JSON.stringify(body.preferenceValue), tx.now],
       );
-      tellChanged(tx, context.userId, key, { ...written!, deleted: false });
-      return written!.item;
+      if (!written) {
+        throw new Problem(409, 'too_many_preferences', `A user has ${preferenceLimit} preferences at most.`);
+      }
+      tellChanged(tx, context.userId, key, { ...written, deleted: false });
+      return written.item;
     });
   }
 
