@@ -4,6 +4,7 @@ import { notFound } from '#common/http/index';
 import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
 import { AuthModule } from './auth/auth.module.js';
+import { identityAlreadyExists } from './auth/external/external-users.js';
 import { readPublicKeys } from './auth/keys/public-keys.js';
 import { entities } from './database/entities.js';
 import { IdentityConfig } from './identity.config.js';
@@ -26,6 +27,9 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
   entities,
   constraints: {
     users_email_key: userAlreadyExists,
+    identities_provider_subject_key: identityAlreadyExists,
+    identities_user_id_fkey: accountErased,
+    oidc_flows_user_id_fkey: accountErased,
     user_profile_user_id_key: alreadyMember,
     user_profile_organization_email_key: alreadyInvited,
     user_profile_organization_id_fkey: () => notFound('organization'),

@@ -9,6 +9,8 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
+import { externalProviders } from './external/external.providers.js';
+import { OidcController } from './external/oidc.controller.js';
 import { FlowStates } from './flow-states.js';
 import { JwksController } from './keys/jwks.controller.js';
 import { KeyRotation } from './keys/key-rotation.js';
@@ -19,7 +21,7 @@ import { Passwords } from './passwords.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
-  controllers: [AuthController, AccountController, JwksController, KeysAdminController],
+  controllers: [AuthController, AccountController, JwksController, KeysAdminController, OidcController],
   providers: [
     {
       provide: SecretBox,
@@ -35,6 +37,7 @@ import { SignInService } from './sign-in.service.js';
     Sessions,
     SignInService,
     SigningKeys,
+    ...externalProviders,
   ],
   exports: [AccessTokens, FlowStates, Passwords, SecretBox, Sessions, SigningKeys],
 })

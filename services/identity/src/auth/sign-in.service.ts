@@ -10,6 +10,7 @@ import { AccessTokens } from './access-tokens.js';
 import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
 import type { PkceBody, SignInBody, SignUpBody } from './dto/bodies.js';
+import { ExternalUsers } from './external/external-users.js';
 import { flowStateNotFound, FlowStates } from './flow-states.js';
 import { passwordLength, Passwords } from './passwords.js';
 
@@ -29,6 +30,7 @@ export class SignInService {
     private readonly sessions: Sessions,
     private readonly accessTokens: AccessTokens,
     private readonly flowStates: FlowStates,
+    private readonly externalUsers: ExternalUsers,
   ) {}
 
   /**
@@ -81,6 +83,7 @@ export class SignInService {
     const outcome = await this.system.run({ trace }, async (tx) => {
       const proven = await this.flowStates.redeem(tx, code, verifier);
       if (proven instanceof Problem) return proven;
+      if (proven.link) await this.externalUsers.link(tx, proven.userId, proven.link);
       const user = await noteSignIn(tx, proven.userId);
       return user ? this.sessions.open(tx, user, proven.method) : flowStateNotFound();
     });
@@ -104,5 +107,6 @@ function stranger(email: string, userMetadata: object = {}): Account {
     newEmail: null,
     invitedAt: null,
     version: 1,
+    identities: [],
   };
 }

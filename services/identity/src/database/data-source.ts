@@ -6,7 +6,7 @@ import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
-import { SigningKeys1796040000000 } from './migrations/1796040000000-signing-keys.js';
+import { Issuers1796040000000 } from './migrations/1796040000000-issuers.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -17,7 +17,7 @@ export default new Schema({
     EventHealing1795950000000,
     CopiedDatabase1795980000000,
     Mail1796010000000,
-    SigningKeys1796040000000,
+    Issuers1796040000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

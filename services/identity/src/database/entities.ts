@@ -1,3 +1,5 @@
+import { ExternalIdentityRow } from '../auth/external/identity.entity.js';
+import { OidcFlow } from '../auth/external/oidc-flow.entity.js';
 import { FlowState } from '../auth/flow-state.entity.js';
 import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
@@ -22,6 +24,8 @@ export const entities = [
   Session,
   RefreshToken,
   SigningKey,
+  ExternalIdentityRow,
+  OidcFlow,
   Invitation,
   FlowState,
   Mail,
