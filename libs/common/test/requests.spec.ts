@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { generateKeyPair } from 'jose';
+import { decodeJwt } from 'jose';
 import {
   eventually,
+  forgedTokens,
+  genuine,
   type HttpClient,
   IdentityPeer,
   LicensingPeer,
   type PeerMember,
+  type Signer,
+  statusOfRaw,
   TestStack,
 } from '#common/testing/index';
 import { defineNotes, noteSchema } from './house.js';
@@ -173,31 +177,66 @@ describe('the copy of a license', () => {
 });
 
 describe('a token', () => {
-  it('is refused when absent, malformed, expired, of a foreign key, or of another algorithm', async () => {
-    const { privateKey } = await generateKeyPair('ES256');
-    const expired = await identity.token({ ...member, expiresIn: -10 });
-    const foreign = await identity.token(member, privateKey);
-    const [header, payload, signature] = member.token.split('.');
-    const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
-    const codes: Record<string, string | undefined> = {
-      unauthorized: undefined,
-      token_expired: expired,
-    };
-    for (const [code, token] of Object.entries(codes)) {
-      const answer = await http.as(token).get('/v1/notes');
-      expect([answer.status, answer.body.code]).toEqual([401, code]);
+  const claims = (): Record<string, unknown> => decodeJwt(member.token);
+  const signer = (): Signer => ({ key: identity.key, kid: 'peer' });
+
+  it('is believed when it is genuine, whatever it says about roles', async () => {
+    const told = { ...claims(), role: 'service_role', app_metadata: { role: 'platform_admin' }, organization_id: 'x' };
+    const { body } = await http.as(genuine(signer(), told)).get('/v1/notes/mine');
+    expect(body).toEqual([{ userId: member.userId, organizationId: member.organizationId }]);
+    expect(
+      (await http.as(genuine(signer(), { ...claims(), aud: ['authenticated', 'x'] })).get('/v1/notes')).status,
+    ).toBe(200);
+  });
+
+  it('is refused when it was forged, in whatever way, and leads to no question elsewhere', async () => {
+    const forged = forgedTokens(signer(), claims());
+    const answers: [string, number, string][] = [];
+    for (const [what, token] of Object.entries(forged)) {
+      const { status, body } = await http.as(token).get('/v1/notes');
+      answers.push([what, status, body.code]);
     }
-    for (const token of [
-      foreign,
-      'x',
-      'a.b.c',
-      `${none}.${payload}.`,
-      `${header}.${payload}x.${signature}`,
-      'y'.repeat(9_000),
-    ]) {
-      const answer = await http.as(token).get('/v1/notes');
-      expect([answer.status, answer.body.code]).toEqual([401, 'invalid_token']);
+    const expected = Object.keys(forged).map((what) => [what, 401, 'invalid_token']);
+    expect(answers.map(([what, status, code]) => [what, status, code ?? ''])).toEqual(expected);
+  });
+
+  it('is refused once it has expired, also when it was verified before', async () => {
+    const expired = await http.as(await identity.token({ ...member, expiresIn: -10 })).get('/v1/notes');
+    expect([expired.status, expired.body.code]).toEqual([401, 'token_expired']);
+    const short = await identity.token({ ...member, expiresIn: 2 });
+    expect((await http.as(short).get('/v1/notes')).status).toBe(200);
+    await eventually(async () => expect((await http.as(short).get('/v1/notes')).body.code).toBe('token_expired'));
+  });
+
+  it('is read from one Authorization header and nowhere else', async () => {
+    const { token } = member;
+    const [bearer, other] = [`authorization: Bearer ${token}`, 'authorization: Bearer a.b.c'];
+    const statusOf = (headers: readonly string[], path = '/v1/notes') => statusOfRaw(http.url, path, headers);
+    for (const accepted of [bearer, `AUTHORIZATION: bearer ${token}`]) expect(await statusOf([accepted])).toBe(200);
+    const refused = [
+      [],
+      [bearer, other],
+      [other, bearer],
+      [bearer, bearer],
+      [`cookie: access_token=${token}; sb-access-token=${token}`],
+      [`x-access-token: ${token}`],
+      [`proxy-authorization: Bearer ${token}`],
+      [`authorization: ${token}`],
+      [`authorization: Basic ${Buffer.from(`a:${token}`).toString('base64')}`],
+      [`authorization: Token ${token}`],
+      [`authorization: Bearer  ${token}`],
+      [`authorization: Bearer\t${token}`],
+      [`authorization: Bearer ${token}, Bearer ${token}`],
+      [`authorization: Bearer ${token} x`],
+      ['authorization: Bearer'],
+      ['authorization: Bearer '],
+    ];
+    for (const headers of refused) expect([headers, await statusOf(headers)]).toEqual([headers, 401]);
+    expect(await statusOf([], `/v1/notes?access_token=${token}`)).toBe(401);
+    for (const size of [20_000, 10_000_000]) {
+      expect(await statusOf([`authorization: Bearer ${'x'.repeat(size)}`])).toBe(431);
     }
+    expect((await http.as(token).get('/v1/notes')).status).toBe(200);
   });
 });
 

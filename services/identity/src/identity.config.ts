@@ -17,6 +17,8 @@ import { hashesAtOnce } from './auth/passwords/hashes-at-once.js';
 import { passwordLength } from './auth/passwords/password-length.js';
 import { LimitsConfig } from './limits/limits.config.js';
 import { EmailAddress } from './users/email-address.js';
+import { IssuerList, OidcProviderSettings, TrustedIssuerSettings } from './auth/external/issuer-settings.js';
+import { redirectUrlsFormat } from './one-time/redirect-patterns.js';
 
 /** Refuses, in production, a value that is fit only for a machine of one's own. */
 const NotInProduction = (local: unknown): PropertyDecorator =>
@@ -127,4 +129,33 @@ export class IdentityConfig extends LimitsConfig {
   @Min(30)
   @Max(3_650)
   AUDIT_LOG_DAYS = 730;
+
+  /**
+   * Issuers whose tokens are exchanged for a session (`token?grant_type=id_token`): a JSON array of `{ name, issuer, audience,
+   * jwks_uri?, algorithms?, claims?, required_claims?, link_by_verified_email?, keep_user_ids? }`, or the path of a file with it.
+   */
+  @IssuerList(TrustedIssuerSettings)
+  TRUSTED_ISSUERS = '';
+
+  /**
+   * OpenID Connect providers at which users sign in: a JSON array of `{ name, issuer, client_id, client_secret?, scopes?,
+   * algorithms?, claims?, required_claims?, link_by_verified_email? }`, or the path of a file with it. Each has to know the
+   * redirect URI `<PUBLIC_URL>/auth/v1/callback`.
+   */
+  @IssuerList(OidcProviderSettings)
+  OIDC_PROVIDERS = '';
+
+  /** The application's own address: where links in mails lead in the end; PUBLIC_URL without it. */
+  @IsOptional()
+  @IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })
+  SITE_URL?: string;
+
+  /** Other URLs to which `redirect_to` may lead, comma-separated; `*` stands for one part of host or path, `**` for the rest. */
+  @IsOptional()
+  @Matches(redirectUrlsFormat, { message: 'REDIRECT_URLS must be URLs separated by commas, without ** in a host' })
+  REDIRECT_URLS?: string;
+
+  /** Path of the application's page that accepts an invitation to an organization; it is given `?token=`. */
+  @Matches(/^\/[\w./~-]{0,200}$/)
+  INVITATION_PATH = '/invitations/accept';
 }

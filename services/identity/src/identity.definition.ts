@@ -6,6 +6,7 @@ import { AnswersModule } from './answers/answers.module.js';
 import { userAlreadyExists } from './auth/auth-form.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { identityAlreadyExists } from './auth/external/external-users.js';
 import { readPublicKeys } from './auth/keys/public-keys.js';
 import { entities } from './database/entities.js';
 import { IdentityConfig } from './identity.config.js';
@@ -32,6 +33,9 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     users_email_key: userAlreadyExists,
     users_pkey: userIdIsTaken,
     mfa_factors_user_id_friendly_name_key: factorNameConflict,
+    identities_provider_subject_key: identityAlreadyExists,
+    identities_user_id_fkey: accountErased,
+    oidc_flows_user_id_fkey: accountErased,
     user_profile_user_id_key: alreadyMember,
     user_profile_organization_email_key: alreadyInvited,
     user_profile_organization_id_fkey: () => notFound('organization'),

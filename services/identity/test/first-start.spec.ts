@@ -27,7 +27,7 @@ function wayTo(url: URL): Server {
 const listen = (server: Server, port: number): Promise<number> =>
   new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
 
-it('makes one signing key, one operator and one platform admin, when replicas start before the database and all at once', async () => {
+it('makes one key that signs and one for later, one operator and one platform admin, when replicas start before the database and all at once', async () => {
   const urls = await stack.database('identity');
   const placeholder = createServer();
   const port = await listen(placeholder, 0);
@@ -63,10 +63,10 @@ it('makes one signing key, one operator and one platform admin, when replicas st
   }
   const count = async (table: string): Promise<number> =>
     (await stack.sql('identity', `SELECT 1 FROM ${table}`)).length;
-  expect([await count('signing_keys'), await count('organizations'), await count('users')]).toEqual([1, 1, 1]);
+  expect([await count('signing_keys'), await count('organizations'), await count('users')]).toEqual([2, 1, 1]);
   const [key] = await stack.sql<{ id: string; private_key: string }>(
     'identity',
-    'SELECT id, private_key FROM signing_keys',
+    `SELECT id, private_key FROM signing_keys WHERE status = 'current'`,
   );
   expect(key!.private_key).not.toContain('"d"');
   const opened = new SecretBox(settings['SECRETS_KEY']!).open(key!.private_key, `signing_keys:${key!.id}`);

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Answer, type HttpClient, TestStack } from '#common/testing/index';
+import { type CryptoKey, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
+import { SecretBox } from '#common/crypto/index';
+import { type Answer, forgedTokens, genuine, type HttpClient, statusOfRaw, TestStack } from '#common/testing/index';
 import {
   eventsAbout,
   expectAuthForm,
+  localSettings,
   newEmail,
   outcome,
   personOf,
@@ -15,10 +18,11 @@ import {
 
 let stack: TestStack;
 let http: HttpClient;
+const settings = localSettings();
 
 beforeAll(async () => {
   stack = await TestStack.start();
-  ({ http } = await startIdentity(stack));
+  ({ http } = await startIdentity(stack, settings));
 });
 
 afterAll(() => stack.stop());
@@ -104,6 +108,32 @@ describe('the signed-in user', () => {
       expectAuthForm(bad);
     }
     expectAuthForm(none);
+  });
+
+  it('is told by no token that was forged, in whatever way', async () => {
+    const ada = await signUp(http);
+    const { access_token: token } = ada.session;
+    const kid = decodeProtectedHeader(token).kid!;
+    const [row] = await stack.sql<{ private_key: string }>(
+      'identity',
+      `SELECT private_key FROM signing_keys WHERE id = $1`,
+      [kid],
+    );
+    const opened = new SecretBox(settings['SECRETS_KEY']!).open(row!.private_key, `signing_keys:${kid}`);
+    const signer = { kid, key: (await importJWK(JSON.parse(opened), 'ES256', { extractable: true })) as CryptoKey };
+    const claims = { ...decodeJwt(token) };
+    expect(outcome(await http.as(genuine(signer, claims)).get('/auth/v1/user'))).toBe('200');
+    for (const [what, forged] of Object.entries(forgedTokens(signer, claims))) {
+      const answers = [await http.as(forged).get('/auth/v1/user'), await http.as(forged).get('/v1/me')];
+      expect([what, ...answers.map(outcome)]).toEqual([what, '403 bad_jwt', '401 invalid_token']);
+    }
+    const other = await signUp(http);
+    const mixed = genuine(signer, { ...claims, sub: other.id });
+    expect(outcome(await http.as(mixed).get('/auth/v1/user'))).toBe('403 session_not_found');
+    const headers = [`authorization: Bearer ${token}`, `authorization: Bearer ${other.session.access_token}`];
+    expect(await statusOfRaw(http.url, '/v1/me', headers)).toBe(401);
+    expect(await statusOfRaw(http.url, `/v1/me?access_token=${token}`, [`cookie: sb-access-token=${token}`])).toBe(401);
+    expect(await statusOfRaw(http.url, '/v1/me', [`authorization: Bearer ${'x'.repeat(10_000_000)}`])).toBe(431);
   });
 
   it('signs out here, elsewhere or everywhere', async () => {

@@ -70,7 +70,8 @@ export class KeySet {
   async find(kid: string): Promise<VerificationKey | undefined> {
     const known = this.known.get(kid);
     if (known) return known;
-    if (this.reading || performance.now() - this.askedAt >= cooldown) await this.read().catch(() => undefined);
+    const mayAsk = this.known.size === 0 || this.reading || performance.now() - this.askedAt >= cooldown;
+    if (mayAsk) await this.read().catch(() => undefined);
     const found = this.known.get(kid);
     if (!found && this.failure !== undefined) throw unavailable('The key set', this.failure);
     return found;

@@ -1,7 +1,7 @@
 /** Bytes of an answer at most. */
 const answerLimit = 256 * 1024;
 /** Milliseconds in which it has to be there whole. */
-const timeout = 3_000;
+const timeout = 5_000;
 
 /**
  * `fetch` for small documents of other servers: bounded in size and time, and without following a redirect. What it

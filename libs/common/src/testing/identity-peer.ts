@@ -50,7 +50,8 @@ export class IdentityPeer {
     /** For IDENTITY_URL. */
     readonly url: string,
     private readonly issuer: string,
-    private readonly key: CryptoKey,
+    /** Signs its tokens, as `peer`. */
+    readonly key: CryptoKey,
   ) {
     events.answer('identity.ask.access', ({ userId }: { userId: string }): AccessAnswer => ({
       user: this.told(this.users.get(userId)),

@@ -3,6 +3,7 @@ export { EventStream, type StreamedEvent } from './event-stream.js';
 export { EventSourcePeer, type PeerEvent } from './event-source-peer.js';
 export { eventually } from './eventually.js';
 export { rowsRead } from './explain.js';
+export { forgedTokens, genuine, type Signer, statusOfRaw } from './forged-tokens.js';
 export { type Answer, HttpClient } from './http-client.js';
 export { IdentityPeer, type PeerMember, type PeerUser } from './identity-peer.js';
 export { infrastructure } from './infrastructure.js';

@@ -1,4 +1,4 @@
-import type { Account } from '../users/users.js';
+import type { Account, LinkedIdentity } from '../users/users.js';
 
 const timeOf = (at: Date | null): string | null => at?.toISOString() ?? null;
 
@@ -18,7 +18,10 @@ export function userAnswer(user: Account) {
     last_sign_in_at,
     app_metadata: user.appMetadata,
     user_metadata: user.userMetadata,
-    identities: email === null ? [] : [emailIdentity(user)],
+    identities: [
+      ...(signsInByAddress(user) ? [emailIdentity(user)] : []),
+      ...user.identities.map(linkedIdentity(user)),
+    ],
     created_at,
     updated_at,
     is_anonymous: false,
@@ -27,7 +30,26 @@ export function userAnswer(user: Account) {
   };
 }
 
-/** The way to sign in that every account with an address has. */
+function signsInByAddress({ email, appMetadata }: Account): boolean {
+  const { providers } = appMetadata as { providers?: unknown };
+  return email !== null && (!Array.isArray(providers) || providers.includes('email'));
+}
+
+const linkedIdentity =
+  ({ id: user_id }: Account) =>
+  ({ id, provider, subject, data, lastSignInAt, createdAt, updatedAt }: LinkedIdentity) => ({
+    identity_id: id,
+    id: subject,
+    user_id,
+    identity_data: data,
+    provider,
+    last_sign_in_at: lastSignInAt,
+    created_at: createdAt,
+    updated_at: updatedAt,
+    ...(typeof data['email'] === 'string' && { email: data['email'] }),
+  });
+
+/** The way to sign in by the account's own address. */
 function emailIdentity({ id, email, emailConfirmedAt, createdAt, lastSignInAt, updatedAt }: Account) {
   return {
     identity_id: id,

@@ -7,6 +7,9 @@ import { Limited } from '../limits/limited.js';
 import { unsupportedGrantType } from './auth-form.js';
 import { PkceBody, RefreshBody, SignInBody, SignUpBody } from './dto/bodies.js';
 import { readBody } from './dto/read-body.js';
+import { IdTokenBody } from './external/dto.js';
+import { ExternalIssuers } from './external/external-issuers.js';
+import { ExternalSignIn } from './external/external-sign-in.js';
 import { SignInService } from './sign-in.service.js';
 
 const isRefresh = (query: unknown): boolean => (query as { grant_type?: unknown }).grant_type === 'refresh_token';
@@ -16,6 +19,8 @@ const isRefresh = (query: unknown): boolean => (query as { grant_type?: unknown 
 export class AuthController {
   constructor(
     private readonly signIn: SignInService,
+    private readonly external: ExternalSignIn,
+    private readonly issuers: ExternalIssuers,
     private readonly config: IdentityConfig,
   ) {}
 
@@ -37,6 +42,7 @@ export class AuthController {
       return this.signIn.refresh(trace, readBody(RefreshBody, body).refresh_token);
     }
     if (grantType === 'pkce') return this.signIn.exchange(trace, readBody(PkceBody, body));
+    if (grantType === 'id_token') return this.external.exchange(trace, readBody(IdTokenBody, body));
     throw unsupportedGrantType();
   }
 
@@ -45,7 +51,12 @@ export class AuthController {
   settings() {
     const autoconfirm = this.config.AUTH_AUTOCONFIRM;
     return {
-      external: { email: true, phone: false, anonymous_users: false },
+      external: {
+        ...Object.fromEntries(this.issuers.providers.map((provider) => [provider, true])),
+        email: true,
+        phone: false,
+        anonymous_users: false,
+      },
       disable_signup: false,
       mailer_autoconfirm: autoconfirm,
       phone_autoconfirm: false,

@@ -12,6 +12,8 @@ import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { useAuthForm } from './auth-form.js';
 import { AuthController } from './auth.controller.js';
+import { externalProviders } from './external/external.providers.js';
+import { OidcController } from './external/oidc.controller.js';
 import { LeakedPasswords } from './passwords/leaked-passwords.js';
 import { FlowStates } from './flow-states.js';
 import { JwksController } from './keys/jwks.controller.js';
@@ -32,7 +34,7 @@ function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfi
 
 @Module({
   imports: [LimitsModule],
-  controllers: [AuthController, AccountController, JwksController, KeysAdminController],
+  controllers: [AuthController, AccountController, JwksController, KeysAdminController, OidcController],
   providers: [
     {
       provide: SecretBox,
@@ -50,6 +52,7 @@ function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfi
     Sessions,
     SignInService,
     SigningKeys,
+    ...externalProviders,
   ],
   exports: [AccessTokens, FlowStates, Passwords, SecretBox, Sessions, SigningKeys],
 })

@@ -23,6 +23,10 @@ export class FlowState {
   @Column('text')
   method!: SignInMethod;
 
+  /** The identity of somebody outside that is linked to the user when the code is exchanged. */
+  @Column('jsonb', { nullable: true })
+  link!: object | null;
+
   /** SHA-256. */
   @Column('bytea', { name: 'code_hash' })
   codeHash!: Buffer;

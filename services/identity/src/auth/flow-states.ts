@@ -5,6 +5,7 @@ import { Problem } from '#common/http/index';
 import { hashOf, randomSecret } from '../sessions/refresh-tokens.js';
 import type { SignInMethod } from '../sessions/session.entity.js';
 import { authValidationFailed } from './auth-form.js';
+import type { ExternalIdentity } from './external/external-identity.js';
 import type { CodeChallengeFields } from './dto/bodies.js';
 import { FlowState } from './flow-state.entity.js';
 
@@ -29,11 +30,14 @@ export function codeChallengeOf(body: CodeChallengeFields): CodeChallenge | null
 export interface ProvenUser {
   readonly userId: string;
   readonly method: SignInMethod;
+  /** What is to be linked to the user when the code is exchanged. */
+  readonly link?: ExternalIdentity | null;
 }
 
 interface FlowStateRow {
   readonly userId: string;
   readonly method: SignInMethod;
+  readonly link: ExternalIdentity | null;
   readonly challenge: string;
   readonly challengeMethod: CodeChallenge['method'];
   readonly expiresAt: Date;
@@ -53,12 +57,17 @@ const badCodeVerifier = (): Problem =>
 @Injectable()
 export class FlowStates {
   /** Writes a code for somebody who has just proved who it is; only its hash is kept. */
-  issue(tx: Tx, { userId, method }: ProvenUser, { challenge, method: challengeMethod }: CodeChallenge): string {
+  issue(
+    tx: Tx,
+    { userId, method, link = null }: ProvenUser,
+    { challenge, method: challengeMethod }: CodeChallenge,
+  ): string {
     const code = randomSecret();
     tx.insert(FlowState, {
       id: tx.newId(),
       userId,
       method,
+      link,
       codeHash: hashOf(code),
       codeChallenge: challenge,
       codeChallengeMethod: challengeMethod,
@@ -70,13 +79,15 @@ export class FlowStates {
   /** Uses a code up, whatever comes of it; so a problem is returned, not raised. */
   async redeem(tx: Tx, code: string, verifier: string): Promise<ProvenUser | Problem> {
     const [state] = await tx.query<FlowStateRow>(
-      `DELETE FROM flow_states WHERE code_hash = $1 RETURNING user_id AS "userId", method, code_challenge AS challenge,
+      `DELETE FROM flow_states WHERE code_hash = $1 RETURNING user_id AS "userId", method, link, code_challenge AS challenge,
          code_challenge_method AS "challengeMethod", expires_at AS "expiresAt"`,
       [hashOf(code)],
     );
     if (!state) return flowStateNotFound();
     if (state.expiresAt <= tx.now) return flowStateExpired();
-    return matches(verifier, state) ? { userId: state.userId, method: state.method } : badCodeVerifier();
+    return matches(verifier, state)
+      ? { userId: state.userId, method: state.method, link: state.link }
+      : badCodeVerifier();
   }
 }
 

@@ -13,6 +13,7 @@ import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
 import { todaysPrefix } from './passwords/password-hash.js';
 import type { PkceBody, SignInBody, SignUpBody } from './dto/bodies.js';
+import { ExternalUsers } from './external/external-users.js';
 import { flowStateNotFound, FlowStates } from './flow-states.js';
 import { passwordLength, Passwords } from './passwords.js';
 
@@ -53,6 +54,7 @@ export class SignInService {
     private readonly accessTokens: AccessTokens,
     private readonly flowStates: FlowStates,
     private readonly refused: RefusedSignIns,
+    private readonly externalUsers: ExternalUsers,
   ) {}
 
   /**
@@ -116,6 +118,7 @@ export class SignInService {
     const outcome = await this.system.run({ trace }, async (tx) => {
       const proven = await this.flowStates.redeem(tx, code, verifier);
       if (proven instanceof Problem) return proven;
+      if (proven.link) await this.externalUsers.link(tx, proven.userId, proven.link);
       const user = await noteSignIn(tx, proven.userId);
       return user ? this.sessions.open(tx, user, proven.method) : flowStateNotFound();
     });
@@ -139,5 +142,6 @@ function stranger(email: string, userMetadata: object = {}): Account {
     newEmail: null,
     invitedAt: null,
     version: 1,
+    identities: [],
   };
 }

@@ -5,10 +5,10 @@ import { Identity1795341600000 } from './migrations/1795341600000-identity.js';
 import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
+import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
 import { SecondFactor1796020000000 } from './migrations/1796020000000-second-factor.js';
 import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
-import { Mail1796010000000 } from './migrations/1796010000000-mail.js';
-import { SigningKeys1796040000000 } from './migrations/1796040000000-signing-keys.js';
+import { Issuers1796040000000 } from './migrations/1796040000000-issuers.js';
 import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-checks.js';
 import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
 
@@ -20,10 +20,10 @@ export default new Schema({
     MistakenCaller1795940000000,
     EventHealing1795950000000,
     CopiedDatabase1795980000000,
+    Mail1796010000000,
     SecondFactor1796020000000,
     Limits1796030000000,
-    Mail1796010000000,
-    SigningKeys1796040000000,
+    Issuers1796040000000,
     LlmKeyChecks1796050000000,
     AuditLog1796060000000,
   ],

@@ -1,5 +1,7 @@
 import { AuditEntry } from '../audit/audit-entry.entity.js';
 import { AuditOrigin } from '../audit/audit-origin.entity.js';
+import { ExternalIdentityRow } from '../auth/external/identity.entity.js';
+import { OidcFlow } from '../auth/external/oidc-flow.entity.js';
 import { FlowState } from '../auth/flow-state.entity.js';
 import { SigningKey } from '../auth/keys/signing-key.entity.js';
 import { Invitation } from '../invitations/invitation.entity.js';
@@ -28,6 +30,8 @@ export const entities = [
   Session,
   RefreshToken,
   SigningKey,
+  ExternalIdentityRow,
+  OidcFlow,
   Invitation,
   Factor,
   Challenge,

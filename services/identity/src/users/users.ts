@@ -3,24 +3,44 @@ import { UserRegistered } from '#common/contracts/index';
 import { type FactorAnswer, factorsOfUser } from '../mfa/factor.columns.js';
 import { User } from './user.entity.js';
 
-/** A user without the password's hash, and with the second factors; a new one has none and is not banned. */
+/** A user as somebody outside knows the user; times as JSON. */
+export interface LinkedIdentity {
+  readonly id: string;
+  readonly provider: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly lastSignInAt: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** A user without the password's hash, with the identities that are linked and the second factors; a new one has no factor and is not banned. */
 export type Account = Omit<User, 'passwordHash' | 'bannedUntil'> & {
+  readonly identities: readonly LinkedIdentity[];
   readonly bannedUntil?: Date | null;
   readonly factors?: readonly FactorAnswer[];
 };
+
+const identitiesJson = `coalesce((SELECT json_agg(json_build_object('id', i.id, 'provider', i.provider, 'subject', i.subject,
+    'data', i.identity_data, 'lastSignInAt', app.iso(i.last_sign_in_at), 'createdAt', app.iso(i.created_at),
+    'updatedAt', app.iso(i.updated_at)) ORDER BY i.created_at, i.id)
+  FROM identities AS i WHERE i.user_id = u.id), '[]')`;
 
 /** The select list that turns a row of `users` (alias `u`) into an `Account`. */
 export const userColumns = `u.id, u.email, u.email_confirmed_at AS "emailConfirmedAt", u.app_metadata AS "appMetadata",
   u.user_metadata AS "userMetadata", u.last_sign_in_at AS "lastSignInAt", u.created_at AS "createdAt",
   u.updated_at AS "updatedAt", u.new_email AS "newEmail", u.invited_at AS "invitedAt", u.version,
-  u.banned_until AS "bannedUntil", ${factorsOfUser} AS factors`;
+  ${identitiesJson} AS identities, u.banned_until AS "bannedUntil", ${factorsOfUser} AS factors`;
 
 export interface NewUser {
   /** A fresh one unless an import brings its own. */
   readonly id?: string;
-  readonly email: string;
+  /** Null for an account without an address that is known to be the user's. */
+  readonly email: string | null;
   /** Null for an account without a password. */
   readonly passwordHash: string | null;
+  /** How it signs in; by address unless told. */
+  readonly provider?: string;
   readonly appMetadata?: object;
   readonly userMetadata?: object;
   /** Whether the address counts as confirmed. */
@@ -34,11 +54,12 @@ export interface NewUser {
 
 /** Makes an account, and tells of it. */
 export function registerUser(tx: Tx, account: NewUser): Account {
-  const user: Account = {
+  const { provider = 'email' } = account;
+  const user: Omit<Account, 'identities'> = {
     id: account.id ?? tx.newId(),
     email: account.email,
     emailConfirmedAt: account.confirmed ? tx.now : null,
-    appMetadata: { provider: 'email', providers: ['email'], ...account.appMetadata },
+    appMetadata: { provider, providers: [provider], ...account.appMetadata },
     userMetadata: account.userMetadata ?? {},
     lastSignInAt: account.signsIn ? tx.now : null,
     createdAt: tx.now,
@@ -55,7 +76,7 @@ export function registerUser(tx: Tx, account: NewUser): Account {
     data: { userId: user.id, email: user.email, emailConfirmed: account.confirmed },
     audience: { users: [user.id] },
   });
-  return user;
+  return { ...user, identities: [] };
 }
 
 /** Notes that a user signs in now; undefined when the account is gone. */
