@@ -20,6 +20,10 @@ export interface Circumstances {
   readonly around?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+/** How often, and after how many milliseconds, a service is asked again that has no time. */
+const attempts = 40;
+const pause = 250;
+
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** One cell of the table: a caller of one kind asks one route about a row of A. */
@@ -65,11 +69,16 @@ class Cell {
     return prepare({ world, kind, name, tenant: world[name], isRefused: this.isRefused });
   }
 
-  private send(prepared: Prepared): Promise<Answered> {
+  /** 503 is no answer to who may do what: on a busy machine a service is late, and says so. */
+  private async send(prepared: Prepared): Promise<Answered> {
     const { world, row, kind, circumstances } = this;
     const { around = (work) => work() } = circumstances;
     const token = prepared.token ?? world.tokenOf(kind);
-    return around(() => ask(world.urlOf(row.application), requestOf(row, prepared), token));
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await around(() => ask(world.urlOf(row.application), requestOf(row, prepared), token));
+      if (answer.status !== 503 || attempt === attempts) return answer;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
   }
 
   private findLeaks(answer: Answered, prepared: Prepared): void {
