@@ -32,7 +32,7 @@ export async function startFourServices(stack: TestStack): Promise<FourServices>
     stack.service('conversations', defineConversations, settings),
   ]);
   const services = { identity, licensing, crm, conversations };
-  await eventually(() => allReady(services));
+  await eventually(() => allReady(services), 60_000);
   const token = await eventually(async () => {
     const { status, body } = await identity.http.post('/auth/v1/token?grant_type=password', admin);
     expect(status).toBe(200);

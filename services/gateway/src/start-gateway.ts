@@ -15,8 +15,8 @@ import { Upstreams } from './proxy/upstreams.js';
 /** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
 const stalledTimeout = 75_000;
 
-/** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
-export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
+/** The gateway put together; nothing of it runs yet. */
+export async function createGateway(config: GatewayConfig) {
   const logger = createLogger('gateway', config.LOG_LEVEL);
   const upstreams = new Upstreams(config);
   const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
@@ -29,6 +29,12 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
       bodyParser: false,
     },
   );
+  return { app, logger };
+}
+
+/** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
+export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
+  const { app, logger } = await createGateway(config);
   useHttpConventions(app, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;

@@ -16,5 +16,5 @@ export {
   roles,
   SignedIn,
 } from './policy.js';
-export { routePolicies } from './route-policies.js';
+export { requirePolicies, type Route, routesOf } from './route-policies.js';
 export { TokenVerifier } from './token-verifier.js';

@@ -1,29 +1,46 @@
+import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
-import type { INestApplication } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { type Policy, policyKey } from './policy.js';
 
-export interface RoutePolicy {
-  readonly route: string;
-  readonly policy: Policy;
+export interface Route {
+  readonly method: string;
+  /** With its parameters, such as `/v1/customers/:id`. */
+  readonly path: string;
+  /** Controller and method. */
+  readonly handler: string;
+  readonly policy: Policy | undefined;
 }
 
-/** Every route of the application with its policy. Throws, naming them, when any route has none. */
-export function routePolicies(app: INestApplication): RoutePolicy[] {
-  const reflector = app.get(Reflector);
+const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
+
+const joined = (prefix: string, path: string): string => `/${`${prefix}/${path}`.split('/').filter(Boolean).join('/')}`;
+
+/** Every route that the application's controllers declare, whether it is started or not. */
+export function routesOf(app: INestApplicationContext): Route[] {
   const scanner = new MetadataScanner();
-  const found: RoutePolicy[] = [];
-  const missing: string[] = [];
-  for (const { instance, name } of app.get(DiscoveryService).getControllers()) {
-    const prototype = Object.getPrototypeOf(instance) as object;
-    for (const method of scanner.getAllMethodNames(prototype)) {
-      const handler = (prototype as Record<string, unknown>)[method] as () => unknown;
-      if (Reflect.getMetadata(METHOD_METADATA, handler) === undefined) continue;
-      const policy = reflector.get<Policy | undefined>(policyKey, handler);
-      if (!policy) missing.push(`${name}.${method}`);
-      else found.push({ route: `${name}.${method} ${String(Reflect.getMetadata(PATH_METADATA, handler))}`, policy });
-    }
-  }
-  if (missing.length > 0) throw new Error(`Routes without a policy: ${missing.join(', ')}`);
-  return found;
+  return new DiscoveryService(app.get(ModulesContainer)).getControllers().flatMap(({ metatype, name }) => {
+    const prototype = metatype!.prototype as Record<string, object>;
+    return scanner.getAllMethodNames(prototype).flatMap((key) => {
+      const handler = prototype[key]!;
+      const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
+      if (method === undefined) return [];
+      const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
+      return pathsOf(metatype!).flatMap((prefix) =>
+        pathsOf(handler).map((path) => ({
+          method: RequestMethod[method],
+          path: joined(prefix, path),
+          handler: `${name}.${key}`,
+          policy,
+        })),
+      );
+    });
+  });
+}
+
+/** Throws, naming them, when any route declares no policy. */
+export function requirePolicies(app: INestApplicationContext): void {
+  const missing = routesOf(app).filter(({ policy }) => !policy);
+  if (missing.length > 0)
+    throw new Error(`Routes without a policy: ${missing.map(({ handler }) => handler).join(', ')}`);
 }

@@ -1,3 +1,3 @@
 export { ServiceParts, type ServiceDefinition } from './service-parts.js';
 export { ServiceIdentity } from './service-identity.js';
-export { runService, startService } from './start-service.js';
+export { createService, runService, startService } from './start-service.js';

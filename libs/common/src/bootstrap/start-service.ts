@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type Observable, throwError } from 'rxjs';
-import { routePolicies } from '../auth/route-policies.js';
+import { requirePolicies } from '../auth/route-policies.js';
 import type { ServiceConfig } from '../config/service-config.js';
 import { topology } from '../contracts/topology.js';
 import { Schema } from '../database/schema.js';
@@ -29,6 +29,21 @@ class RethrowFilter implements RpcExceptionFilter {
 @Module({})
 class ServiceModule {}
 
+/** One service put together; nothing of it runs yet. */
+export async function createService<Config extends ServiceConfig>(definition: ServiceDefinition<Config>) {
+  const logger = createLogger(definition.name, definition.config.LOG_LEVEL);
+  const schema = await new Schema({ entities: definition.entities }).load();
+  const untyped = definition as unknown as ServiceDefinition;
+  const parts = new ServiceParts(untyped, schema, logger);
+  const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
+  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  return { app, parts, logger };
+}
+
 /**
  * Starts one service: HTTP on Fastify, the transport of events, relay and log reader. It listens before its database or
  * NATS can be reached and says what it waits for.
@@ -40,20 +55,11 @@ export async function startService<Config extends ServiceConfig>(
   // milliseconds, twenty times a second, for what one thread does in one.
   setFlagsFromString('--no-parallel-scavenge');
   const { name, config } = definition;
-  const logger = createLogger(name, config.LOG_LEVEL);
-  const schema = await new Schema({ entities: definition.entities }).load();
-  const untyped = definition as unknown as ServiceDefinition;
-  const parts = new ServiceParts(untyped, schema, logger);
-  const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-    bodyParser: false,
-  });
+  const { app, parts, logger } = await createService(definition);
+  requirePolicies(app);
   useHttpConventions(app, logger, networksOf(config.TRUSTED_PROXIES));
   await app.init();
-  routePolicies(app);
-  if (topology[name].reads.length > 0) await followEvents(app, untyped, parts, logger);
+  if (topology[name].reads.length > 0) await followEvents(app, definition, parts, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${config.SERVICE_HOST}:${port}`;
@@ -63,7 +69,7 @@ export async function startService<Config extends ServiceConfig>(
 
 async function followEvents(
   app: NestFastifyApplication,
-  { name, config }: ServiceDefinition<ServiceConfig>,
+  { name, config }: Pick<ServiceDefinition<ServiceConfig>, 'name' | 'config'>,
   { broker, metrics, snapshots, system }: ServiceParts,
   logger: Logger,
 ): Promise<void> {

@@ -2,6 +2,7 @@ import type { RequestContext } from '../auth/caller.js';
 import { readersOf, type ServiceName } from '../contracts/topology.js';
 import type { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { type ListRow, pageJson, type PageQuery, pageStatement } from '../http/page.js';
+import { admitPlatformAdmin } from './admission.js';
 import type { Deletion, DeletionKind } from './deletions.js';
 import type { Subscribers } from './subscribers.js';
 
@@ -50,8 +51,7 @@ export class DeletionsAdmin {
   ) {}
 
   async list(context: RequestContext, filter: DeletionFilter): Promise<DeletionPage> {
-    // The policy of a route is judged by the unit of work, inside a transaction.
-    await this.unitOfWork.read(context, { text: 'SELECT 1' });
+    await admitPlatformAdmin(this.unitOfWork, context);
     const { kind = null, id = null, state = null } = filter;
     const page = pageStatement(
       {

@@ -2,6 +2,7 @@ import type { RequestContext } from '../auth/caller.js';
 import { readersOf, type ServiceName } from '../contracts/topology.js';
 import type { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { invalid, notFound, Problem } from '../http/problem.js';
+import { admitPlatformAdmin } from './admission.js';
 import type { ParkedRange, ParkedRow } from './parked-page.js';
 import { readServiceState, type ServiceState, type SubscriberState } from './service-state.js';
 import type { Intervention, Subscribers } from './subscribers.js';
@@ -60,7 +61,7 @@ export class EventsAdmin {
   /** Raises 503 when a subscriber is out of reach; `known` of that problem is the status without it. */
   async status(context: RequestContext, page: { limit: number; cursor?: string }): Promise<EventStatus> {
     const place = placeOf(page.cursor);
-    await this.admit(context);
+    await admitPlatformAdmin(this.unitOfWork, context);
     const [state, lists] = await Promise.all([
       readServiceState(this.system, this.deadlineSeconds),
       this.parkedBehind(place, page.limit),
@@ -92,7 +93,7 @@ export class EventsAdmin {
     intervention: Omit<Intervention, 'actorId'>,
     subscriber: ServiceName | undefined,
   ): Promise<ServiceName> {
-    await this.admit(context);
+    await admitPlatformAdmin(this.unitOfWork, context);
     if (subscriber !== undefined && !this.readers.includes(subscriber)) throw notFound('parked event');
     const where = subscriber ?? (await this.whereParked(intervention.sequence));
     await this.subscribers.intervene(where, { ...intervention, actorId: context.userId });
@@ -127,11 +128,6 @@ export class EventsAdmin {
         rows: await this.subscribers.parked(subscriber, rangeOf(subscriber)),
       })),
     );
-  }
-
-  /** The policy of a route is judged by the unit of work, inside a transaction. */
-  private async admit(context: RequestContext): Promise<void> {
-    await this.unitOfWork.read(context, { text: 'SELECT 1' });
   }
 }
 

@@ -1,0 +1,14 @@
+import { serviceNames } from '#common/contracts/index';
+import { conversations } from './conversations.js';
+import { crm } from './crm.js';
+import { identity } from './identity.js';
+import { licensing } from './licensing.js';
+import { everywhere, nothing, type Prepare } from './prepared.js';
+
+const own = { identity, licensing, crm, conversations };
+
+/** How each route of each application is asked, by its row in the table. */
+export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
+  ...Object.fromEntries(serviceNames.map((service) => [service, { ...everywhere(service), ...own[service] }])),
+  gateway: { 'GET /': nothing, 'GET /health/live': nothing, 'GET /health/ready': nothing, 'GET /v1/events': nothing },
+};
