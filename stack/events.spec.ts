@@ -98,7 +98,7 @@ describe('npm run events', () => {
       [['replay', 'crm', 'identity', '7'], 'It needs a --reason'],
       [['discard', 'crm', 'identity', '-7', '--reason', 'x'], "Unknown option '-7'"],
       [['discard', 'crm', 'identity', '1e3', '--reason', 'x'], "'1e3' is no sequence"],
-      [['replay', 'identity', 'crm', '7', '--reason', 'x'], 'identity does not apply events of crm'],
+      [['replay', 'licensing', 'crm', '7', '--reason', 'x'], 'licensing does not apply events of crm'],
       [['rebuild', 'crm', 'billing', '--reason', 'x'], "'billing' is none of identity, licensing"],
       [['parked', '--colour'], "Unknown option '--colour'"],
       [['rebuild', 'crm', 'identity', '--reason', 'x'.repeat(501)], '--reason has 500 characters at most'],

@@ -3,8 +3,6 @@ import { acceptInvitation } from './1795341600000-walls.js';
 
 const { app, system, owner, definer } = rolesOf('identity');
 
-const replacing = (text: string): string => text.replace('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION');
-
 const tables = [
   `CREATE TABLE audit_log (
      id uuid NOT NULL,
@@ -92,7 +90,8 @@ const recordTold = `
     INSERT INTO public.audit_log
       (id, organization_id, occurred_at, source, kind, type, target_id, actor_id, by_operator, trace_id, detail)
     SELECT t.event_id, coalesce(t.organization_id, subject.organization_id, actor.organization_id), t.occurred_at, 'identity',
-      split_part(t.type, '.', 1), t.type, t.aggregate_id, t.actor_id, coalesce(actor.role = 'platform_admin', false), split_part(t.traceparent, '-', 2),
+      split_part(t.type, '.', 1), t.type, t.aggregate_id, t.actor_id,
+      coalesce(actor.role = 'platform_admin', false), split_part(t.traceparent, '-', 2),
       coalesce((SELECT jsonb_object_agg(field.key, field.value) FROM jsonb_each(t.data::jsonb) AS field
         WHERE ${shown} -> split_part(t.type, '.', 1) ? field.key), '{}') ||
       coalesce((SELECT jsonb_build_object('last4', k.last4) FROM public.llm_api_keys AS k
@@ -110,7 +109,7 @@ const recordTold = `
     RETURN NULL;
   END $$`;
 
-/** Records what no event tells; with \`p_hourly\`, no more than so many about one target in an hour. */
+/** Records what no event tells; with `p_hourly`, no more than so many about one target in an hour. */
 const recordAct = `
   CREATE FUNCTION app.record_act(p_id uuid, p_type text, p_target uuid, p_user uuid, p_actor uuid, p_at timestamptz,
     p_trace text, p_detail jsonb, p_hourly integer) RETURNS void
@@ -175,12 +174,24 @@ const expire = `
     RETURN removed > 0;
   END $$`;
 
-/** The same with a token that is looked at again once nobody else can renew the invitation. */
-const acceptUnlessRenewed = replacing(acceptInvitation).replace(
-  'DELETE FROM public.invitations AS i WHERE i.profile_id = invited;',
-  `DELETE FROM public.invitations AS i WHERE i.profile_id = invited AND i.token_hash = p_token_hash;
-    IF NOT FOUND THEN RETURN; END IF;`,
-);
+/** Looks at the token once more when nobody else can renew the invitation: what was renewed meanwhile is void. */
+const acceptUnlessRenewed = `
+  CREATE OR REPLACE FUNCTION app.accept_invitation(p_token_hash bytea, p_at timestamptz) RETURNS SETOF public.user_profile
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DECLARE
+    invited uuid;
+  BEGIN
+    SELECT p.id INTO invited FROM public.invitations AS i
+      JOIN public.user_profile AS p ON p.id = i.profile_id
+      JOIN public.users AS u ON u.id = app.usr() AND u.email = p.email AND u.email_confirmed_at IS NOT NULL
+      WHERE i.token_hash = p_token_hash AND i.expires_at > clock_timestamp() AND p.user_id IS NULL
+      FOR UPDATE OF p;
+    IF NOT FOUND THEN RETURN; END IF;
+    DELETE FROM public.invitations AS i WHERE i.profile_id = invited AND i.token_hash = p_token_hash;
+    IF NOT FOUND THEN RETURN; END IF;
+    RETURN QUERY UPDATE public.user_profile AS p SET user_id = app.usr(), updated_at = p_at, version = p.version + 1
+      WHERE p.id = invited RETURNING p.*;
+  END $$`;
 
 const act = 'app.record_act(uuid, text, uuid, uuid, uuid, timestamptz, text, jsonb, integer)';
 const ofDefiner = [act, 'app.record_told()', 'app.record_session()', 'app.forget_origins()'];
@@ -212,7 +223,7 @@ export const AuditLog1796060000000 = migration('AuditLog1796060000000', {
     ...triggers,
   ],
   down: [
-    replacing(acceptInvitation),
+    acceptInvitation.replace('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION'),
     `DROP TRIGGER users_origins ON users`,
     `DROP TRIGGER sessions_recorded ON sessions`,
     `DROP TRIGGER outbox_recorded ON events.outbox`,
