@@ -6,6 +6,7 @@ import { userAlreadyExists } from './auth/auth-form.js';
 import { AuthModule } from './auth/auth.module.js';
 import { publicKeysOf } from './auth/public-keys.js';
 import { entities } from './database/entities.js';
+import { EmailAuthModule } from './email-auth/email-auth.module.js';
 import { IdentityConfig } from './identity.config.js';
 import { InvitationsModule } from './invitations/invitations.module.js';
 import { LlmApiKeysModule } from './llm-api-keys/llm-api-keys.module.js';
@@ -36,6 +37,7 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
   imports: [
     AuthModule,
     AnswersModule,
+    EmailAuthModule,
     InvitationsModule,
     LlmApiKeysModule,
     OperatorModule,

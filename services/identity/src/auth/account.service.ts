@@ -2,6 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
+import { MailSender } from '../mail/mail-sender.js';
+import { EmailChanges } from '../one-time/email-changes.js';
+import { Reauthentication } from '../one-time/reauthentication.js';
+import { Redirects } from '../one-time/redirects.js';
 import { endSessions, lockSessions } from '../sessions/sessions.js';
 import { violationOf } from '../users/bounded-json.js';
 import { User } from '../users/user.entity.js';
@@ -10,6 +14,7 @@ import { type Account, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
 import { metadataBounds, type UpdateUserBody } from './dto/bodies.js';
+import { codeChallengeOf } from './flow-states.js';
 import { Passwords } from './passwords.js';
 import { assertStrong } from './sign-in.service.js';
 
@@ -23,6 +28,10 @@ export class AccountService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly passwords: Passwords,
+    private readonly emailChanges: EmailChanges,
+    private readonly reauthentication: Reauthentication,
+    private readonly redirects: Redirects,
+    private readonly mailSender: MailSender,
   ) {}
 
   async user(context: RequestContext) {
@@ -31,21 +40,45 @@ export class AccountService {
     return userAnswer(user);
   }
 
-  /** A new password ends all other sessions; `data` is merged into the metadata, null removes a key. */
-  async update(context: RequestContext, body: UpdateUserBody) {
+  /**
+   * A new password ends all other sessions, a new address has to be confirmed by mail first; `data` is merged into the
+   * metadata, null removes a key.
+   */
+  async update(context: RequestContext, body: UpdateUserBody, redirectTo: unknown) {
     if (body.password !== undefined) assertStrong(body.password);
+    const continuation = { codeChallenge: codeChallengeOf(body), redirectTo: this.redirects.resolve(redirectTo) };
     const passwordHash = body.password === undefined ? undefined : await this.passwords.hash(body.password);
-    return this.unitOfWork.run(context, async (tx) => {
+    const outcome = await this.unitOfWork.run(context, async (tx) => {
       const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
       if (!user) throw accountErased();
-      if (body.email !== undefined && body.email !== user.email) throw addressIsFixed();
+      if (passwordHash !== undefined) {
+        const problem = await this.reauthentication.problemOf(tx, user, body.nonce);
+        if (problem) return problem;
+      }
+      const newEmail = body.email === undefined || body.email === user.email ? undefined : body.email;
+      if (newEmail !== undefined) await this.emailChanges.request(tx, user, newEmail, continuation);
       const userMetadata = merge(user.userMetadata, body.data);
-      if (passwordHash === undefined && body.data === undefined) return userAnswer(user);
+      const changed = { ...user, userMetadata, ...(newEmail !== undefined && { newEmail }) };
+      if (passwordHash === undefined && body.data === undefined) return changed;
       const change = { userMetadata, updatedAt: tx.now };
       tx.update(User, { id: user.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
       if (passwordHash !== undefined) await this.endOthers(tx);
-      return userAnswer({ ...user, ...change });
+      return { ...changed, ...change };
     });
+    if (outcome instanceof Problem) throw outcome;
+    this.mailSender.wake();
+    return userAnswer(outcome);
+  }
+
+  /** Sends a code by which the user proves again who it is. */
+  async reauthenticate(context: RequestContext): Promise<object> {
+    await this.unitOfWork.run(context, async (tx) => {
+      const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
+      if (!user) throw accountErased();
+      await this.reauthentication.send(tx, user);
+    });
+    this.mailSender.wake();
+    return {};
   }
 
   private async endOthers(tx: RequestTx): Promise<void> {
@@ -64,9 +97,6 @@ export class AccountService {
     });
   }
 }
-
-const addressIsFixed = (): Problem =>
-  new Problem(422, 'email_change_not_supported', 'The address of an account cannot be changed');
 
 function merge(metadata: object, data: object = {}): object {
   const merged = Object.fromEntries(Object.entries({ ...metadata, ...data }).filter(([, value]) => value !== null));

@@ -7,6 +7,8 @@ const translated: Readonly<Record<string, readonly [number, string]>> = {
   invalid_token: [403, 'bad_jwt'],
   token_expired: [403, 'bad_jwt'],
   session_revoked: [403, 'session_not_found'],
+  insufficient_role: [403, 'not_admin'],
+  organization_required: [403, 'not_admin'],
   internal_error: [500, 'unexpected_failure'],
 };
 

@@ -19,8 +19,8 @@ export class AuthController {
   @Post('signup')
   @Public()
   @HttpCode(200)
-  signUp(@RequestTrace() trace: Trace, @Body() body: unknown) {
-    return this.signIn.signUp(trace, readBody(SignUpBody, body));
+  signUp(@RequestTrace() trace: Trace, @Body() body: unknown, @Query('redirect_to') redirectTo: unknown) {
+    return this.signIn.signUp(trace, readBody(SignUpBody, body), redirectTo);
   }
 
   @Post('token')

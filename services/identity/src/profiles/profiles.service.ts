@@ -3,7 +3,7 @@ import type { RequestContext, Role } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
-import { writeInvitation } from '../invitations/invitations.js';
+import { InvitationMails } from '../invitations/invitation-mails.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
 import { profileAnswer, profileColumns, profileJson } from './profile.columns.js';
 import { Profile } from './profile.entity.js';
@@ -22,7 +22,10 @@ interface Managed {
 
 @Injectable()
 export class ProfilesService {
-  constructor(private readonly unitOfWork: UnitOfWork) {}
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly invitations: InvitationMails,
+  ) {}
 
   async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
     const { role, email, status } = query;
@@ -55,11 +58,11 @@ export class ProfilesService {
     return row.item;
   }
 
-  /** Answers the invited profile and the token that accepts it. */
-  invite(context: RequestContext, organizationId: string, { email, role }: InviteProfile) {
-    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
-      const [found] = await tx.query<{ is_operator: boolean; known: boolean; active: boolean }>(
-        `SELECT o.is_operator, p.id IS NOT NULL AS known, p.user_id IS NOT NULL AS active FROM organizations AS o
+  /** Mails the invitation; answers the invited profile and the token that accepts it. */
+  async invite(context: RequestContext, organizationId: string, { email, role }: InviteProfile) {
+    const invited = await this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const [found] = await tx.query<{ name: string; is_operator: boolean; known: boolean; active: boolean }>(
+        `SELECT o.name, o.is_operator, p.id IS NOT NULL AS known, p.user_id IS NOT NULL AS active FROM organizations AS o
          LEFT JOIN user_profile AS p ON p.organization_id = o.id AND p.email = $2 WHERE o.id = $1 AND o.id = app.org()`,
         [organizationId, email],
       );
@@ -67,7 +70,7 @@ export class ProfilesService {
       if (!mayManage(tx.caller.role!, role)) throw insufficientRole();
       if (role === 'platform_admin' && !found.is_operator) throw operatorOnly();
       if (found.known) throw found.active ? alreadyMember() : alreadyInvited();
-      const profile: Profile = {
+      const profile = {
         id: tx.newId(),
         organizationId,
         role,
@@ -78,10 +81,13 @@ export class ProfilesService {
         version: 1,
       };
       tx.insert(Profile, profile);
-      const token = writeInvitation(tx, profile);
+      const inviting = { organization: found.name, inviter: context.email };
+      const token = await this.invitations.queue(tx, profile, inviting);
       tellProfileCreated(tx, profile);
       return { profile: profileAnswer(profile), token };
     });
+    this.invitations.send();
+    return invited;
   }
 
   change(context: RequestContext, organizationId: string, id: string, { role }: ChangeProfile) {

@@ -1,5 +1,6 @@
+import { UserRegistered, UserUpdated } from '#common/contracts/index';
 import type { Tx } from '#common/database/index';
-import { UserRegistered } from '#common/contracts/index';
+import { Problem } from '#common/http/index';
 import { User } from './user.entity.js';
 
 /** A user without the password's hash. */
@@ -48,6 +49,16 @@ export function registerUser(tx: Tx, account: NewUser): Account {
   return user;
 }
 
+/** Tells that the account has another address, or that its address is confirmed; `user` is the new state. */
+export function tellUserUpdated(tx: Tx, { id, version, email, emailConfirmedAt }: Account): void {
+  tx.emit(UserUpdated, {
+    aggregateId: id,
+    version,
+    data: { userId: id, email, emailConfirmed: emailConfirmedAt !== null },
+    audience: { users: [id] },
+  });
+}
+
 /** Notes that a user signs in now; undefined when the account is gone. */
 export async function noteSignIn(tx: Tx, userId: string): Promise<Account | undefined> {
   const [user] = await tx.query<Account & Record<string, unknown>>(
@@ -55,4 +66,12 @@ export async function noteSignIn(tx: Tx, userId: string): Promise<Account | unde
     [userId, tx.now],
   );
   return user;
+}
+
+/** Looks and acts once more when somebody else has made an account with the address since it was looked for. */
+export function despiteRace<T>(attempt: () => Promise<T>): Promise<T> {
+  return attempt().catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'user_already_exists') return attempt();
+    throw error;
+  });
 }

@@ -8,7 +8,7 @@ import { passwordLength } from '../passwords.js';
 /** Bytes and levels of `user_metadata`, which travels in every access token. */
 export const metadataBounds = { bytes: 4_096, depth: 5 } as const;
 
-const Password = (): PropertyDecorator => (target, property) => {
+export const Password = (): PropertyDecorator => (target, property) => {
   IsString({ message: 'A valid password is required' })(target, property);
   MaxLength(passwordLength.max, { message: `Password cannot be longer than ${passwordLength.max} characters` })(
     target,
@@ -16,7 +16,7 @@ const Password = (): PropertyDecorator => (target, property) => {
   );
 };
 
-const Metadata = (): PropertyDecorator => (target, property) => {
+export const Metadata = (): PropertyDecorator => (target, property) => {
   Optional()(target, property);
   IsObject({ message: 'data must be an object' })(target, property);
   BoundedJson(metadataBounds)(target, property);
@@ -81,6 +81,12 @@ export class UpdateUserBody extends CodeChallengeFields {
   @Optional()
   @Password()
   password?: string;
+
+  /** A code from the mail that `reauthenticate` sends. */
+  @Optional()
+  @IsString({ message: 'nonce must be a text' })
+  @MaxLength(200)
+  nonce?: string;
 
   @Metadata()
   data?: Record<string, unknown>;
