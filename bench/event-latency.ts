@@ -38,7 +38,7 @@ try {
   for (let n = 0; n < rate * seconds; n += 1) {
     const wait = begun + (n * 1_000) / rate - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    const body = { email: `latency-${n}@example.com`, role: 'member' };
+    const body = { email: `latency-${n}@${organization.id}.example.com`, role: 'member' };
     answers.push(
       admin.post(`/v1/organizations/${organization.id}/profiles`, body).then(({ status, body: profile }) => {
         if (status !== 201) throw new Error(`an invitation was answered ${status}: ${JSON.stringify(profile)}`);

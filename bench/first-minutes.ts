@@ -7,12 +7,14 @@ import { report } from './report.js';
 
 /** What a newcomer waits for: a fresh clone, `npm ci && npm start`, a second start; and what the idle stack weighs. */
 const folder = mkdtempSync(join(tmpdir(), 'clarity-clone-'));
-const [gatewayPort, postgresPort, natsPort] = [43_000, 43_432, 43_222];
+const [gatewayPort, postgresPort, natsPort, mailPort, smtpPort] = [43_000, 43_432, 43_222, 43_025, 43_026];
 const environment = {
   ...process.env,
   GATEWAY_PORT: String(gatewayPort),
   POSTGRES_PORT: String(postgresPort),
   NATS_PORT: String(natsPort),
+  MAIL_PORT: String(mailPort),
+  MAIL_SMTP_PORT: String(smtpPort),
 };
 
 const secondsSince = (begun: number) => Math.round((performance.now() - begun) / 100) / 10;

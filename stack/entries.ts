@@ -7,6 +7,8 @@ export interface Entries {
   readonly servers: Readonly<Record<Server, string>>;
   readonly provisioner: string;
   readonly migrations: string;
+  /** Catches mail. */
+  readonly mail: string;
 }
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -17,4 +19,5 @@ export const builtEntries: Entries = {
   ) as Record<Server, string>,
   provisioner: pathOf('./provisioner.js'),
   migrations: pathOf('./migrate.js'),
+  mail: pathOf('./mail.js'),
 };

@@ -23,7 +23,34 @@ export interface Wire {
   readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>;
 }
 
+/** Where mail is caught and shown. */
+export const caughtMailOf = ({ MAIL_PORT, MAIL_SMTP_PORT }: StackSettings) => ({
+  page: urlOf(MAIL_PORT),
+  smtp: `smtp://${loopback}:${MAIL_SMTP_PORT}`,
+});
+
+export const mailEnvironment = (settings: StackSettings): NodeJS.ProcessEnv => ({
+  ...inherited(settings),
+  SERVICE_PORT: String(settings.MAIL_PORT),
+  MAIL_SMTP_PORT: String(settings.MAIL_SMTP_PORT),
+});
+
 export const urlOf = (port: number): string => `http://${loopback}:${port}`;
+
+/** Settings that only one process reads, which checks them itself. */
+const readBy: Partial<Record<Server, readonly (keyof StackSettings)[]>> = {
+  gateway: ['TRUSTED_PROXIES', 'CORS_ORIGINS', 'UPSTREAM_TIMEOUT'],
+  identity: [
+    'MAIL_FROM',
+    'MAIL_MIN_INTERVAL',
+    'SITE_URL',
+    'REDIRECT_URLS',
+    'INVITATION_PATH',
+    'AUTH_SECURE_EMAIL_CHANGE',
+    'AUTH_PASSWORD_REAUTHENTICATION',
+  ],
+  crm: ['DEFAULT_PHONE_COUNTRY'],
+};
 
 /** What the launcher was given, less its own settings: these go to whom they concern only. */
 function inherited(settings: StackSettings): NodeJS.ProcessEnv {
@@ -68,6 +95,7 @@ function serverEnvironment(wiring: Wiring, server: Server): NodeJS.ProcessEnv {
   const { settings, ports } = wiring;
   return {
     ...inherited(settings),
+    ...Object.fromEntries((readBy[server] ?? []).flatMap((name) => (settings[name] ? [[name, settings[name]]] : []))),
     ...natsEnvironment(wiring, server),
     SERVICE_HOST: loopback,
     SERVICE_PORT: String(ports[server]),
@@ -87,5 +115,6 @@ function extras({ settings, masterKeyFile }: Wiring, service: ServiceName): Node
     AUTH_AUTOCONFIRM: String(settings.AUTH_AUTOCONFIRM),
     SECRETS_KEY: undefined,
     SECRETS_KEY_FILE: masterKeyFile,
+    SMTP_URL: settings.SMTP_URL ?? caughtMailOf(settings).smtp,
   };
 }

@@ -3,10 +3,8 @@ import { urlOf, type Server } from './environment.js';
 import { greetingOf, natsServerName } from './nats-server.js';
 import { freePort, portState } from './ports.js';
 import { needsPostgres } from './service-databases.js';
-import type { StackSettings } from './settings.js';
+import { portSettings, type StackSettings } from './settings.js';
 import { StackError } from './stack-error.js';
-
-type PortSetting = 'GATEWAY_PORT' | 'POSTGRES_PORT' | 'NATS_PORT';
 
 /** @throws StackError when a port that the settings name cannot be had */
 export async function assertPortsFree(settings: StackSettings): Promise<void> {
@@ -15,11 +13,16 @@ export async function assertPortsFree(settings: StackSettings): Promise<void> {
   if (!settings.NATS_URL) {
     await assertFree('NATS_PORT', settings, async (port) => (await greetingOf(port)).includes(natsServerName));
   }
+  if (!settings.SMTP_URL) {
+    for (const setting of ['MAIL_PORT', 'MAIL_SMTP_PORT'] as const)
+      await assertFree(setting, settings, async () => false);
+  }
 }
 
 /** The gateway's port, and for the services the ones after it, or any free ones. */
-export async function planPorts({ GATEWAY_PORT: gateway, POSTGRES_PORT, NATS_PORT }: StackSettings) {
-  const taken = new Set([gateway, POSTGRES_PORT, NATS_PORT]);
+export async function planPorts(settings: StackSettings) {
+  const { GATEWAY_PORT: gateway } = settings;
+  const taken = new Set(portSettings.map((name) => settings[name]));
   const ports: Partial<Record<Server, number>> = { gateway };
   for (const [index, service] of serviceNames.entries()) {
     let port = gateway + 1 + index;
@@ -31,7 +34,7 @@ export async function planPorts({ GATEWAY_PORT: gateway, POSTGRES_PORT, NATS_POR
 }
 
 async function assertFree(
-  setting: PortSetting,
+  setting: (typeof portSettings)[number],
   settings: StackSettings,
   isClarity: (port: number) => Promise<boolean>,
 ): Promise<void> {

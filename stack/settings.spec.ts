@@ -31,6 +31,8 @@ describe('settings', () => {
     ['NODE_ENV', 'staging'],
     ['DATABASE_URL_CRM', 'mysql://root:hidden@host/crm'],
     ['NATS_URL', 'http://hidden@host'],
+    ['MAIL_PORT', '0'],
+    ['SMTP_URL', 'http://hidden@host'],
   ])('names a bad %s, never its value', (name, value) => {
     const read = () => readSettings({ [name]: value });
     expect(read).toThrow(StackError);
@@ -43,14 +45,18 @@ describe('settings', () => {
   });
 
   it('refuse in production what is only fit for a machine of one’s own', () => {
-    const production = { NODE_ENV: 'production', PLATFORM_ADMIN_PASSWORD: 'a password of our own' };
+    const mail = { SMTP_URL: 'smtps://mail.example', MAIL_FROM: 'us@our.example' };
+    const production = { NODE_ENV: 'production', PLATFORM_ADMIN_PASSWORD: 'a password of our own', ...mail };
     expect(readSettings(production)).toMatchObject({ AUTH_AUTOCONFIRM: false });
     expect(() => readSettings({ NODE_ENV: 'production' })).toThrow('PLATFORM_ADMIN_PASSWORD');
     expect(() => readSettings({ ...production, AUTH_AUTOCONFIRM: 'true' })).toThrow('AUTH_AUTOCONFIRM');
+    for (const name of ['SMTP_URL', 'MAIL_FROM']) {
+      expect(() => readSettings({ ...production, [name]: '' })).toThrow(name);
+    }
   });
 
   it('refuse one port twice, and half a NATS user', () => {
-    expect(() => readSettings({ GATEWAY_PORT: '4000', NATS_PORT: '4000' })).toThrow('three different ports');
+    expect(() => readSettings({ GATEWAY_PORT: '4000', NATS_PORT: '4000' })).toThrow('different ports');
     expect(() => readSettings({ NATS_URL: 'nats://host', NATS_USER: 'me' })).toThrow('NATS_PASSWORD');
     expect(() => readSettings({ NATS_USER: 'me', NATS_PASSWORD: 'hidden' })).toThrow('NATS_URL');
   });

@@ -29,6 +29,8 @@ const IsServerUrl =
     IsUrl(rule, { message: `$property must be a URL that starts with ${protocols[0]}://` })(target, property);
   };
 
+export const portSettings = ['GATEWAY_PORT', 'POSTGRES_PORT', 'NATS_PORT', 'MAIL_PORT', 'MAIL_SMTP_PORT'] as const;
+
 export const defaultAdminPassword = 'clarity-local-admin';
 
 /** Settings of the local stack, from the environment and `.env`; `.env.example` lists them with their defaults. */
@@ -46,6 +48,14 @@ export class StackSettings {
 
   @IsPort()
   NATS_PORT = 14222;
+
+  /** The page that shows caught mail. */
+  @IsPort()
+  MAIL_PORT = 18025;
+
+  /** Where the stack catches mail, when SMTP_URL names no server. */
+  @IsPort()
+  MAIL_SMTP_PORT = 11025;
 
   /** Folder for data, secrets and logs. */
   @IsNotEmpty()
@@ -111,6 +121,45 @@ export class StackSettings {
   @IsNotEmpty()
   NATS_PASSWORD?: string;
 
+  /** A server that delivers mail, used instead of catching it. */
+  @IsServerUrl('smtp', 'smtps')
+  SMTP_URL?: string;
+
+  /** Read by identity, which checks it: sender of every mail. */
+  @IsOptional()
+  @IsNotEmpty()
+  MAIL_FROM?: string;
+
+  /** Read by identity, which checks it: seconds between two mails of one kind to one address. */
+  @IsOptional()
+  @IsNotEmpty()
+  MAIL_MIN_INTERVAL?: string;
+
+  /** Read by identity, which checks it: the application's own address. */
+  @IsOptional()
+  @IsNotEmpty()
+  SITE_URL?: string;
+
+  /** Read by identity, which checks it: other URLs to which `redirect_to` may lead. */
+  @IsOptional()
+  @IsNotEmpty()
+  REDIRECT_URLS?: string;
+
+  /** Read by identity, which checks it: the application's page that accepts an invitation. */
+  @IsOptional()
+  @IsNotEmpty()
+  INVITATION_PATH?: string;
+
+  /** Read by identity, which checks it: whether the old address has to agree to a new one. */
+  @IsOptional()
+  @IsNotEmpty()
+  AUTH_SECURE_EMAIL_CHANGE?: string;
+
+  /** Read by identity, which checks it: whether a new password takes a code when the sign-in is more than a day old. */
+  @IsOptional()
+  @IsNotEmpty()
+  AUTH_PASSWORD_REAUTHENTICATION?: string;
+
   /** Read by the gateway, which checks it: proxies in front of it, addresses or CIDR ranges separated by commas. */
   @IsOptional()
   @IsNotEmpty()
@@ -156,9 +205,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): StackSettings {
     throw new StackError(`Some settings cannot be used: ${reasons.join('; ')} (.env.example lists all).`);
   }
   if (settings.NODE_ENV === 'production') refuseLocalDefaults(settings);
-  const ports = [settings.GATEWAY_PORT, settings.POSTGRES_PORT, settings.NATS_PORT];
+  const ports = portSettings.map((name) => settings[name]);
   if (new Set(ports).size < ports.length) {
-    throw new StackError('GATEWAY_PORT, POSTGRES_PORT and NATS_PORT must be three different ports.');
+    throw new StackError(`${portSettings.slice(0, -1).join(', ')} and ${portSettings.at(-1)} must be different ports.`);
   }
   const { NATS_URL, NATS_USER, NATS_PASSWORD } = settings;
   if ((NATS_USER || NATS_PASSWORD) && !(NATS_URL && NATS_USER && NATS_PASSWORD)) {
@@ -176,6 +225,9 @@ function parse(preset: unknown, text: string): unknown {
 function refuseLocalDefaults(settings: StackSettings): void {
   if (settings.PLATFORM_ADMIN_PASSWORD === defaultAdminPassword) {
     throw new StackError('NODE_ENV=production needs a PLATFORM_ADMIN_PASSWORD of your own.');
+  }
+  if (!settings.SMTP_URL || !settings.MAIL_FROM) {
+    throw new StackError('NODE_ENV=production needs SMTP_URL, a server that delivers mail, and MAIL_FROM, its sender.');
   }
   if (settings.AUTH_AUTOCONFIRM) {
     throw new StackError('NODE_ENV=production refuses AUTH_AUTOCONFIRM=true: anyone could claim any address.');

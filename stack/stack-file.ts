@@ -17,6 +17,8 @@ export interface StackDescription {
   readonly nats: { readonly url: string; readonly user: string; readonly password: string };
   /** URLs of the databases' owners. */
   readonly databases: Readonly<Record<ServiceName, string>>;
+  /** Where mail is caught, and the page that shows it; null where a server delivers it. */
+  readonly mail: { readonly page: string; readonly smtp: string } | null;
   readonly processes: readonly StackProcess[];
 }
 

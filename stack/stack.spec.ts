@@ -49,7 +49,7 @@ const fakeMain = (server: string, migrations: string) => `
   const server = ${JSON.stringify(server)};
   const servers = { identity: server, licensing: server, crm: server, conversations: server, gateway: server };
   await runCommand(async (terminal) => {
-    const entries = { servers, provisioner: builtEntries.provisioner, migrations: ${JSON.stringify(migrations)} };
+    const entries = { ...builtEntries, servers, migrations: ${JSON.stringify(migrations)} };
     const stack = new Stack(launchSettings(), terminal, entries);
     process.once('SIGTERM', () => stack.stop().then(() => process.exit(0)));
     try {
@@ -126,7 +126,7 @@ beforeAll(async () => {
   writeFileSync(main, fakeMain(server, migrations));
   mkdirSync(join(data, 'tools'), { recursive: true });
   copyFileSync(infrastructure().natsBinary.path, join(data, 'tools', 'nats-server'));
-  const [gateway, postgres, nats] = [await freePort(), await freePort(), await freePort()];
+  const [gateway, postgres, nats, mail, smtp] = await Promise.all(Array.from({ length: 5 }, freePort));
   environment = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -134,6 +134,8 @@ beforeAll(async () => {
     GATEWAY_PORT: String(gateway),
     POSTGRES_PORT: String(postgres),
     NATS_PORT: String(nats),
+    MAIL_PORT: String(mail),
+    MAIL_SMTP_PORT: String(smtp),
     STACK_DATA_DIR: data,
   };
 });
@@ -149,14 +151,26 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 describe('the local stack', () => {
   it('brings everything up, watches over it, and takes it down in order', async () => {
     const launcher = await start();
-    const { gateway, nats, databases, processes } = describeStack();
+    const { gateway, nats, databases, mail, processes } = describeStack();
     expect(statSync(join(data, 'stack.json')).mode & 0o777).toBe(0o600);
     expect(gateway).toBe(`http://${loopback}:${environment.GATEWAY_PORT}`);
     expect(nats).toMatchObject({ url: `nats://${loopback}:${environment.NATS_PORT}`, user: 'subscriber' });
+    expect(mail!.smtp).toBe(`smtp://${loopback}:${environment.MAIL_SMTP_PORT}`);
+    expect(await (await fetch(`${mail!.page}/mails`)).json()).toEqual({ data: [] });
     expect(Object.keys(databases)).toEqual(['identity', 'licensing', 'crm', 'conversations']);
     expect(databases.crm).toMatch(/^postgresql:\/\/crm_owner:.+\/crm$/);
     expect(processes.map(({ name }) => name).sort()).toEqual(
-      ['conversations', 'crm', 'gateway', 'identity', 'licensing', 'nats-server', 'postgres', 'provisioner'].sort(),
+      [
+        'conversations',
+        'crm',
+        'gateway',
+        'identity',
+        'licensing',
+        'mail',
+        'nats-server',
+        'postgres',
+        'provisioner',
+      ].sort(),
     );
     const status = Launcher.spawn(command('status'));
     expect(await status.ended()).toBe(0);
@@ -183,7 +197,7 @@ describe('the local stack', () => {
   });
 
   it('tells each process only what concerns it', async () => {
-    await start({ EXTRA: 'passed on', PLATFORM_ADMIN_PASSWORD: 'only for identity' });
+    await start({ EXTRA: 'passed on', PLATFORM_ADMIN_PASSWORD: 'only for identity', SITE_URL: 'http://site.example' });
     const told = async (name: string) => {
       const { port } = describeStack().processes.find((process) => process.name === name)!;
       const response = await fetch(`http://${loopback}:${port}/environment`);
@@ -195,11 +209,22 @@ describe('the local stack', () => {
     expect(identity.SECRETS_KEY_FILE).toBe(join(data, 'secrets.key'));
     expect(readFileSync(join(data, 'secrets.key'), 'utf8')).toMatch(/^k1:[A-Za-z0-9+/]{43}=\n$/);
     expect(statSync(join(data, 'secrets.key')).mode & 0o777).toBe(0o600);
+    expect(identity).toMatchObject({
+      SITE_URL: 'http://site.example',
+      SMTP_URL: `smtp://${loopback}:${environment.MAIL_SMTP_PORT}`,
+    });
     expect(crm).toMatchObject({ NATS_USER: 'crm', SERVICE_HOST: loopback, AUTHORIZATION_MAX_STALENESS: '60' });
     expect(crm.DATABASE_URL).toContain('//crm_app:');
     expect(crm.SYSTEM_DATABASE_URL).toContain('//crm_system:');
     expect(gateway.CRM_URL).toBe(`http://${loopback}:${crm.SERVICE_PORT}`);
-    const secret = ['PLATFORM_ADMIN_PASSWORD', 'SECRETS_KEY', 'SECRETS_KEY_FILE', 'OWNER_DATABASE_URL'];
+    const secret = [
+      'PLATFORM_ADMIN_PASSWORD',
+      'SECRETS_KEY',
+      'SECRETS_KEY_FILE',
+      'OWNER_DATABASE_URL',
+      'SMTP_URL',
+      'SITE_URL',
+    ];
     for (const name of secret) expect([crm[name], gateway[name]]).toEqual([undefined, undefined]);
     expect([gateway.DATABASE_URL, gateway.SYSTEM_DATABASE_URL]).toEqual([undefined, undefined]);
   });
@@ -220,7 +245,7 @@ describe('the local stack', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as { port: number };
     const own = { STACK_DATA_DIR: join(work, 'other'), GATEWAY_PORT: String(await freePort()) };
-    for (const setting of ['POSTGRES_PORT', 'NATS_PORT']) {
+    for (const setting of ['POSTGRES_PORT', 'NATS_PORT', 'MAIL_PORT', 'MAIL_SMTP_PORT']) {
       const free = { POSTGRES_PORT: String(await freePort()), NATS_PORT: String(await freePort()) };
       const refused = Launcher.spawn(main, { ...own, ...free, [setting]: String(port) });
       expect(await refused.ended()).toBe(1);

@@ -3,7 +3,9 @@ import { startBroker, useForeignBroker } from './broker.js';
 import { DataFolder } from './data-folder.js';
 import { builtEntries, type Entries } from './entries.js';
 import {
+  caughtMailOf,
   gatewayEnvironment,
+  mailEnvironment,
   provisionerEnvironment,
   serviceEnvironment,
   urlOf,
@@ -70,7 +72,7 @@ export class Stack {
       await migrateDatabases(settings, databases, folder, this.entries.migrations, terminal);
       return databases;
     };
-    const [databases, nats] = await Promise.all([openMigrated(), this.#openNats()]);
+    const [databases, nats] = await Promise.all([openMigrated(), this.#openNats(), this.#catchMail()]);
     const ports = await planPorts(settings);
     this.#wiring = { settings, masterKeyFile, ports, databases, nats };
     this.#logCheck = setInterval(() => this.#trimLogs(), logCheckInterval).unref();
@@ -102,6 +104,14 @@ export class Stack {
     return nats;
   }
 
+  async #catchMail(): Promise<void> {
+    const { settings, terminal } = this;
+    if (settings.SMTP_URL) return;
+    const since = Date.now();
+    await this.#startNode('mail', 2, this.entries.mail, mailEnvironment(settings), settings.MAIL_PORT);
+    terminal.done(`mail on ${settings.MAIL_PORT}`, since);
+  }
+
   async #startServer(server: Server): Promise<void> {
     const since = Date.now();
     const wiring = this.#wiring!;
@@ -120,7 +130,7 @@ export class Stack {
 
   #describe(): void {
     if (!this.#wiring || this.stopping) return;
-    const { nats, databases } = this.#wiring;
+    const { nats, databases, settings } = this.#wiring;
     const description: StackDescription = {
       gateway: this.url,
       nats: { url: nats.url, ...nats.credentials.subscriber },
@@ -128,6 +138,7 @@ export class Stack {
         ServiceName,
         string
       >,
+      mail: settings.SMTP_URL ? null : caughtMailOf(settings),
       processes: this.#supervisor.running,
     };
     const write = () => writeStackFile(this.folder.of('stackFile'), description);

@@ -19,6 +19,7 @@ await runCommand(async (terminal) => {
   }
   const healths = await Promise.all(description.processes.map(healthOf));
   terminal.line(`Clarity runs at ${description.gateway} (process ${launcher}, data in ${folder.shown})`);
+  if (description.mail) terminal.line(`Mail is caught, not sent: ${description.mail.page} shows it`);
   description.processes.forEach(({ name, pid, port }, index) => {
     const { healthy, text } = healths[index];
     terminal.line(

@@ -1,4 +1,5 @@
 import { demoAccounts, demoOrganization, demoPassword } from './demo-data.js';
+import { caughtMailOf } from './environment.js';
 import { defaultAdminPassword, type StackSettings } from './settings.js';
 
 /** What a newcomer needs once everything runs: accounts and three commands to try. */
@@ -21,6 +22,7 @@ export function welcome(url: string, settings: StackSettings, withDemo: boolean)
     'Accounts (e-mail, password, role)',
     ...accounts.map((one) => `  ${one.email.padEnd(width)}  ${one.password.padEnd(25)}  ${one.role}`),
     '',
+    ...(settings.SMTP_URL ? [] : [`Mail is caught, not sent: ${caughtMailOf(settings).page} shows it`, '']),
     'Try in another terminal',
     `  curl -s ${url}/health/ready`,
     `  TOKEN=$(curl -s '${url}/auth/v1/token?grant_type=password' -H 'content-type: application/json' \\`,

@@ -9,17 +9,18 @@ export interface StackFile {
   readonly gateway: string;
   readonly nats: { readonly url: string; readonly user: string; readonly password: string };
   readonly databases: Readonly<Record<string, string>>;
+  readonly mail: { readonly page: string; readonly smtp: string } | null;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly port: number }[];
 }
 
 /** Milliseconds that the stack has to come up, also on a busy machine. */
 const startTimeout = 120_000;
 
-/** The first of seven free ports, below those that the system gives to outgoing connections. */
+/** The first of nine free ports, below those that the system gives to outgoing connections. */
 async function freeBlock(): Promise<number> {
   for (;;) {
     const first = 10_000 + 10 * Math.floor(Math.random() * 2_000);
-    const states = await Promise.all(Array.from({ length: 7 }, (_, index) => portState(first + index)));
+    const states = await Promise.all(Array.from({ length: 9 }, (_, index) => portState(first + index)));
     if (states.every((state) => state === 'free')) return first;
   }
 }
@@ -45,6 +46,8 @@ export class LocalStack {
         GATEWAY_PORT: String(gateway),
         POSTGRES_PORT: String(gateway + 5),
         NATS_PORT: String(gateway + 6),
+        MAIL_PORT: String(gateway + 7),
+        MAIL_SMTP_PORT: String(gateway + 8),
         STACK_DATA_DIR: folder,
         ...environment,
       },

@@ -7,6 +7,7 @@ import type { PageQuery } from '#common/http/index';
 import { rowsRead, TestStack } from '#common/testing/index';
 import type { PhoneNumbers } from '../services/crm/src/contacts/phone-numbers.js';
 import { CustomersReader } from '../services/crm/src/customers/customers.reader.js';
+import type { InvitationMails } from '../services/identity/src/invitations/invitation-mails.js';
 import { ProfilesService } from '../services/identity/src/profiles/profiles.service.js';
 import type { ExpiryNotices } from '../services/licensing/src/expiry/expiry-notices.js';
 import { LicensesService } from '../services/licensing/src/licenses/licenses.service.js';
@@ -39,7 +40,8 @@ const lists: readonly List[] = [
         organization AS (INSERT INTO organizations (id, name) VALUES ($1, 'Acme') RETURNING id)
       INSERT INTO user_profile (organization_id, role, email, created_at)
       SELECT id, 'member', gen_random_uuid() || '@example.com', at FROM organization, ${times}`,
-    ask: (unitOfWork, organizationId, query) => new ProfilesService(unitOfWork).list(context, organizationId, query),
+    ask: (unitOfWork, organizationId, query) =>
+      new ProfilesService(unitOfWork, {} as InvitationMails).list(context, organizationId, query),
   },
   {
     name: 'licenses',

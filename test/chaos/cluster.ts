@@ -182,6 +182,7 @@ export class Cluster {
       PLATFORM_ADMIN_EMAIL: operator.email,
       PLATFORM_ADMIN_PASSWORD: operator.password,
       AUTH_AUTOCONFIRM: 'true',
+      MAIL_MIN_INTERVAL: '0',
       SECRETS_KEY: this.secretsKey,
     };
     this.keep(name, () => {

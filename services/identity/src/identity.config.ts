@@ -1,5 +1,6 @@
 import {
   IsBoolean,
+  IsEmail,
   IsInt,
   IsOptional,
   IsString,
@@ -19,6 +20,8 @@ import { LimitsConfig } from './limits/limits.config.js';
 import { EmailAddress } from './users/email-address.js';
 import { IssuerList, OidcProviderSettings, TrustedIssuerSettings } from './auth/external/issuer-settings.js';
 import { redirectUrlsFormat } from './one-time/redirect-patterns.js';
+
+const localSender = 'Clarity <no-reply@clarity.example>';
 
 /** Refuses, in production, a value that is fit only for a machine of one's own. */
 const NotInProduction = (local: unknown): PropertyDecorator =>
@@ -145,6 +148,25 @@ export class IdentityConfig extends LimitsConfig {
   @IssuerList(OidcProviderSettings)
   OIDC_PROVIDERS = '';
 
+  /** Server that takes the mail: `smtp://user:password@host:port` or `smtps://…`; without it mails wait. */
+  @ValidateIf((config: IdentityConfig) => config.SMTP_URL !== undefined || config.NODE_ENV === 'production')
+  @IsUrl(
+    { protocols: ['smtp', 'smtps'], require_tld: false, require_protocol: true },
+    { message: 'SMTP_URL must be a URL that starts with smtp:// or smtps://; NODE_ENV=production needs one' },
+  )
+  SMTP_URL?: string;
+
+  /** Sender of every mail: an address, or `Name <address>`. */
+  @IsEmail({ allow_display_name: true })
+  @NotInProduction(localSender)
+  MAIL_FROM = localSender;
+
+  /** Seconds between two mails of one kind to one address. */
+  @IsInt()
+  @Min(0)
+  @Max(86_400)
+  MAIL_MIN_INTERVAL = 60;
+
   /** The application's own address: where links in mails lead in the end; PUBLIC_URL without it. */
   @IsOptional()
   @IsUrl({ protocols: ['http', 'https'], require_tld: false, require_protocol: true })
@@ -158,4 +180,14 @@ export class IdentityConfig extends LimitsConfig {
   /** Path of the application's page that accepts an invitation to an organization; it is given `?token=`. */
   @Matches(/^\/[\w./~-]{0,200}$/)
   INVITATION_PATH = '/invitations/accept';
+
+  /** Whether a new address has to be confirmed from the old one, too. */
+  @IsBoolean()
+  @Flag()
+  AUTH_SECURE_EMAIL_CHANGE = true;
+
+  /** Whether a new password takes a code from the mail (`reauthenticate`) when the sign-in is more than a day old. */
+  @IsBoolean()
+  @Flag()
+  AUTH_PASSWORD_REAUTHENTICATION = false;
 }

@@ -9,6 +9,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { identityAlreadyExists } from './auth/external/external-users.js';
 import { readPublicKeys } from './auth/keys/public-keys.js';
 import { entities } from './database/entities.js';
+import { EmailAuthModule } from './email-auth/email-auth.module.js';
 import { IdentityConfig } from './identity.config.js';
 import { InvitationsModule } from './invitations/invitations.module.js';
 import { LlmApiKeysModule } from './llm-api-keys/llm-api-keys.module.js';
@@ -48,6 +49,7 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     AuthModule,
     AdminUsersModule,
     AnswersModule,
+    EmailAuthModule,
     InvitationsModule,
     LlmApiKeysModule,
     MfaModule,

@@ -114,6 +114,13 @@ describe('the settings', () => {
       { NODE_ENV: 'production', AUTH_AUTOCONFIRM: '', PLATFORM_ADMIN_PASSWORD: 'clarity-local-admin' },
       'PLATFORM_ADMIN_PASSWORD',
     ],
+    [{ NODE_ENV: 'production', MAIL_FROM: 'us@our.example' }, 'SMTP_URL'],
+    [{ NODE_ENV: 'production', SMTP_URL: 'smtp://user:maybe@mail.example' }, 'MAIL_FROM'],
+    [{ SMTP_URL: 'http://user:maybe@mail.example' }, 'SMTP_URL'],
+    [{ MAIL_FROM: 'nobody' }, 'MAIL_FROM'],
+    [{ MAIL_MIN_INTERVAL: '-1' }, 'MAIL_MIN_INTERVAL'],
+    [{ REDIRECT_URLS: 'https://our.example**' }, 'REDIRECT_URLS'],
+    [{ INVITATION_PATH: '//elsewhere.example?nobody' }, 'INVITATION_PATH'],
     [{ AUTH_AUTOCONFIRM: 'maybe' }, 'AUTH_AUTOCONFIRM'],
     [{ SECRETS_KEY: '' }, 'SECRETS_KEY'],
     [{ SECRETS_KEY: 'a:c2hvcnQ=' }, 'SECRETS_KEY'],
@@ -129,7 +136,8 @@ describe('the settings', () => {
   });
 
   it('are fine in production with others, and on a machine of one’s own with the well-known password', async () => {
-    const production = await define({ NODE_ENV: 'production', AUTH_AUTOCONFIRM: 'false' });
+    const mail = { SMTP_URL: 'smtps://mail.example', MAIL_FROM: 'Us <us@our.example>' };
+    const production = await define({ NODE_ENV: 'production', AUTH_AUTOCONFIRM: 'false', ...mail });
     expect(production.config.AUTH_AUTOCONFIRM).toBe(false);
     const local = await define({ PLATFORM_ADMIN_PASSWORD: 'clarity-local-admin' });
     expect(local.config.AUTH_AUTOCONFIRM).toBe(true);

@@ -12,6 +12,7 @@ export const localSettings = (): NodeJS.ProcessEnv => ({
   AUTH_AUTOCONFIRM: 'true',
   PLATFORM_ADMIN_EMAIL: adminEmail,
   PLATFORM_ADMIN_PASSWORD: password,
+  MAIL_MIN_INTERVAL: '0',
 });
 
 export const startIdentity = (stack: TestStack, settings = localSettings()): Promise<TestService> =>

@@ -18,8 +18,8 @@ export class AccountController {
 
   @Put('user')
   @SignedIn()
-  update(@Context() context: RequestContext, @Body() body: unknown) {
-    return this.account.update(context, readBody(UpdateUserBody, body));
+  update(@Context() context: RequestContext, @Body() body: unknown, @Query('redirect_to') redirectTo: unknown) {
+    return this.account.update(context, readBody(UpdateUserBody, body), redirectTo);
   }
 
   @Post('logout')
@@ -27,5 +27,18 @@ export class AccountController {
   @HttpCode(204)
   async logout(@Context() context: RequestContext, @Query('scope') scope: unknown = 'global'): Promise<void> {
     await this.account.logout(context, scope);
+  }
+
+  @Get('reauthenticate')
+  @SignedIn()
+  reauthenticateByGet(@Context() context: RequestContext): Promise<object> {
+    return this.account.reauthenticate(context);
+  }
+
+  @Post('reauthenticate')
+  @SignedIn()
+  @HttpCode(200)
+  reauthenticate(@Context() context: RequestContext): Promise<object> {
+    return this.account.reauthenticate(context);
   }
 }

@@ -3,6 +3,10 @@ import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import { recordAct } from '../audit/record-act.js';
+import { MailSender } from '../mail/mail-sender.js';
+import { EmailChanges } from '../one-time/email-changes.js';
+import { Reauthentication } from '../one-time/reauthentication.js';
+import { Redirects } from '../one-time/redirects.js';
 import { endSessions, lockSessions } from '../sessions/sessions.js';
 import { lockAccount } from '../mfa/assurance.js';
 import { insufficientAal } from '../mfa/factor.errors.js';
@@ -13,6 +17,7 @@ import { type Account, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
 import type { UpdateUserBody } from './dto/bodies.js';
+import { codeChallengeOf } from './flow-states.js';
 import { Passwords } from './passwords.js';
 import { assertStrong } from './sign-in.service.js';
 
@@ -26,6 +31,10 @@ export class AccountService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
     private readonly passwords: Passwords,
+    private readonly emailChanges: EmailChanges,
+    private readonly reauthentication: Reauthentication,
+    private readonly redirects: Redirects,
+    private readonly mailSender: MailSender,
   ) {}
 
   async user(context: RequestContext) {
@@ -34,25 +43,49 @@ export class AccountService {
     return userAnswer(user);
   }
 
-  /** A new password ends all other sessions; `data` is merged into the metadata, null removes a key. */
-  async update(context: RequestContext, body: UpdateUserBody) {
+  /**
+   * A new password ends all other sessions, a new address has to be confirmed by mail first; `data` is merged into the
+   * metadata, null removes a key.
+   */
+  async update(context: RequestContext, body: UpdateUserBody, redirectTo: unknown) {
     if (body.password !== undefined) assertStrong(body.password);
+    const continuation = { codeChallenge: codeChallengeOf(body), redirectTo: this.redirects.resolve(redirectTo) };
     const passwordHash = body.password === undefined ? undefined : await this.passwords.hash(body.password);
-    return this.unitOfWork.run(context, async (tx) => {
+    const outcome = await this.unitOfWork.run(context, async (tx) => {
       const { user, assured } = await lockAccount(tx, context);
-      const isSecret = passwordHash !== undefined || (body.email !== undefined && body.email !== user.email);
+      const newEmail = body.email === undefined || body.email === user.email ? undefined : body.email;
+      const isSecret = passwordHash !== undefined || newEmail !== undefined;
       if (isSecret && !assured) throw insufficientAal(401, 'update email or password when MFA is enabled');
-      if (body.email !== undefined && body.email !== user.email) throw addressIsFixed();
+      if (passwordHash !== undefined) {
+        const problem = await this.reauthentication.problemOf(tx, user, body.nonce);
+        if (problem) return problem;
+      }
+      if (newEmail !== undefined) await this.emailChanges.request(tx, user, newEmail, continuation);
       const userMetadata = mergeMetadata('user_metadata', user.userMetadata, body.data);
-      if (passwordHash === undefined && body.data === undefined) return userAnswer(user);
+      const changed = { ...user, userMetadata, ...(newEmail !== undefined && { newEmail }) };
+      if (passwordHash === undefined && body.data === undefined) return changed;
       const change = { userMetadata, updatedAt: tx.now };
       tx.update(User, { id: user.id }, { ...change, ...(passwordHash !== undefined && { passwordHash }) });
       if (passwordHash !== undefined) {
         recordAct(tx, { type: 'user.password_changed', targetId: user.id, userId: user.id });
         await this.endOthers(tx);
       }
-      return userAnswer({ ...user, ...change });
+      return { ...changed, ...change };
     });
+    if (outcome instanceof Problem) throw outcome;
+    this.mailSender.wake();
+    return userAnswer(outcome);
+  }
+
+  /** Sends a code by which the user proves again who it is. */
+  async reauthenticate(context: RequestContext): Promise<object> {
+    await this.unitOfWork.run(context, async (tx) => {
+      const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
+      if (!user) throw accountErased();
+      await this.reauthentication.send(tx, user);
+    });
+    this.mailSender.wake();
+    return {};
   }
 
   private async endOthers(tx: RequestTx): Promise<void> {
@@ -71,6 +104,3 @@ export class AccountService {
     });
   }
 }
-
-const addressIsFixed = (): Problem =>
-  new Problem(422, 'email_change_not_supported', 'The address of an account cannot be changed');

@@ -12,6 +12,8 @@ export function userAnswer(user: Account) {
     aud: 'authenticated',
     role: 'authenticated',
     email: email ?? '',
+    ...(user.newEmail !== null && { new_email: user.newEmail }),
+    ...(user.invitedAt !== null && { invited_at: timeOf(user.invitedAt) }),
     email_confirmed_at: confirmedAt,
     phone: '',
     confirmed_at: confirmedAt,

@@ -28,8 +28,8 @@ export class AuthController {
   @Public()
   @Limited('sign_up')
   @HttpCode(200)
-  signUp(@RequestTrace() trace: Trace, @Body() body: unknown) {
-    return this.signIn.signUp(trace, readBody(SignUpBody, body));
+  signUp(@RequestTrace() trace: Trace, @Body() body: unknown, @Query('redirect_to') redirectTo: unknown) {
+    return this.signIn.signUp(trace, readBody(SignUpBody, body), redirectTo);
   }
 
   @Post('token')

@@ -1,11 +1,10 @@
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { MasterKeyFile, SecretBox } from '#common/crypto/index';
-import { createLogger } from '#common/observability/index';
 import { RefusedSignIns } from '../audit/refused-sign-ins.js';
-import { IdentityConfig } from '../identity.config.js';
 import { LimitsModule } from '../limits/limits.module.js';
+import { OneTimeModule } from '../one-time/one-time.module.js';
+import { SecretBox } from '#common/crypto/index';
 import { Sessions } from '../sessions/sessions.js';
 import { AccessTokens } from './access-tokens.js';
 import { AccountController } from './account.controller.js';
@@ -22,25 +21,15 @@ import { KeysAdmin } from './keys/keys-admin.js';
 import { KeysAdminController } from './keys/keys-admin.controller.js';
 import { SigningKeys } from './keys/signing-keys.js';
 import { Passwords } from './passwords.js';
+import { PendingSignUps } from './pending-sign-ups.js';
+import { secretBoxProvider } from './secret-box.provider.js';
 import { SignInService } from './sign-in.service.js';
 
-function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfig): SecretBox {
-  if (SECRETS_KEY !== undefined) return new SecretBox(SECRETS_KEY);
-  const logger = createLogger('identity', LOG_LEVEL);
-  const onBroken = (err: unknown): void =>
-    logger.error({ err }, 'SECRETS_KEY_FILE cannot be read; its last content counts');
-  return new SecretBox(new MasterKeyFile(SECRETS_KEY_FILE!, onBroken));
-}
-
 @Module({
-  imports: [LimitsModule],
+  imports: [LimitsModule, OneTimeModule],
   controllers: [AuthController, AccountController, JwksController, KeysAdminController, OidcController],
   providers: [
-    {
-      provide: SecretBox,
-      inject: [IdentityConfig],
-      useFactory: secretBoxOf,
-    },
+    secretBoxProvider,
     AccessTokens,
     AccountService,
     LeakedPasswords,
@@ -48,6 +37,7 @@ function secretBoxOf({ SECRETS_KEY, SECRETS_KEY_FILE, LOG_LEVEL }: IdentityConfi
     KeyRotation,
     KeysAdmin,
     Passwords,
+    PendingSignUps,
     RefusedSignIns,
     Sessions,
     SignInService,

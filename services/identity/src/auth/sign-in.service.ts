@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
@@ -14,8 +13,9 @@ import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form
 import { todaysPrefix } from './passwords/password-hash.js';
 import type { PkceBody, SignInBody, SignUpBody } from './dto/bodies.js';
 import { ExternalUsers } from './external/external-users.js';
-import { flowStateNotFound, FlowStates } from './flow-states.js';
+import { codeChallengeOf, flowStateNotFound, FlowStates } from './flow-states.js';
 import { passwordLength, Passwords } from './passwords.js';
+import { PendingSignUps } from './pending-sign-ups.js';
 
 /** Raises 422 `weak_password`. */
 export function assertStrong(password: string): void {
@@ -55,28 +55,21 @@ export class SignInService {
     private readonly flowStates: FlowStates,
     private readonly refused: RefusedSignIns,
     private readonly externalUsers: ExternalUsers,
+    private readonly signUps: PendingSignUps,
   ) {}
 
-  /**
-   * With AUTH_AUTOCONFIRM a session, else the user; then a taken address is answered like a free one, so that nobody can
-   * find out who has an account.
-   */
-  async signUp(trace: Trace, { email, password, data }: SignUpBody) {
+  /** With AUTH_AUTOCONFIRM a session, else the user, who has to confirm the address first. */
+  async signUp(trace: Trace, body: SignUpBody, redirectTo: unknown) {
+    const { email, password, data } = body;
     assertStrong(password);
-    const confirmed = this.config.AUTH_AUTOCONFIRM;
+    const codeChallenge = codeChallengeOf(body);
     const passwordHash = await this.passwords.hash(password);
-    const account = { email, passwordHash, confirmed, signsIn: confirmed, ...(data && { userMetadata: data }) };
-    if (confirmed) {
-      const open = async (tx: Tx): Promise<LiveSession> =>
-        this.sessions.open(tx, registerUser(tx, account), 'password');
-      return this.accessTokens.answer(await this.system.run({ trace }, open));
-    }
-    try {
-      return userAnswer(await this.system.run({ trace }, async (tx) => registerUser(tx, account)));
-    } catch (error) {
-      if (error instanceof Problem && error.code === 'user_already_exists') return userAnswer(stranger(email, data));
-      throw error;
-    }
+    const account = { email, passwordHash, ...(data && { userMetadata: data }) };
+    if (!this.config.AUTH_AUTOCONFIRM)
+      return userAnswer(await this.signUps.begin(trace, account, codeChallenge, redirectTo));
+    const open = async (tx: Tx): Promise<LiveSession> =>
+      this.sessions.open(tx, registerUser(tx, { ...account, confirmed: true, signsIn: true }), 'password');
+    return this.accessTokens.answer(await this.system.run({ trace }, open));
   }
 
   /**
@@ -125,23 +118,4 @@ export class SignInService {
     if (outcome instanceof Problem) throw outcome;
     return this.accessTokens.answer(outcome);
   }
-}
-
-/** What a new account with this address would look like. */
-function stranger(email: string, userMetadata: object = {}): Account {
-  const now = new Date();
-  return {
-    id: randomUUID(),
-    email,
-    emailConfirmedAt: null,
-    appMetadata: { provider: 'email', providers: ['email'] },
-    userMetadata,
-    lastSignInAt: null,
-    createdAt: now,
-    updatedAt: now,
-    newEmail: null,
-    invitedAt: null,
-    version: 1,
-    identities: [],
-  };
 }

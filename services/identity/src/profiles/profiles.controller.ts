@@ -23,7 +23,7 @@ export class ProfilesController {
     return this.profiles.list(context, organizationId, query);
   }
 
-  /** Where addresses are confirmed at once (the local stack), no mail is sent either: the answer carries the token. */
+  /** Where addresses are confirmed at once (the local stack), the answer carries the token, too, which else only the mail does. */
   @Post()
   @Allow('admin')
   async invite(

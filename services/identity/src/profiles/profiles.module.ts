@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { InvitationsModule } from '../invitations/invitations.module.js';
 import { ProfilesController } from './profiles.controller.js';
 import { ProfilesService } from './profiles.service.js';
 
-@Module({ controllers: [ProfilesController], providers: [ProfilesService] })
+@Module({ imports: [InvitationsModule], controllers: [ProfilesController], providers: [ProfilesService] })
 export class ProfilesModule {}

@@ -5,6 +5,7 @@ import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/in
 import { alreadyMember } from '../organizations/organization.errors.js';
 import { recordAct } from '../audit/record-act.js';
 import { renewInvitation, writeInvitation } from '../invitations/invitations.js';
+import { InvitationMails } from '../invitations/invitation-mails.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
 import {
   type InvitedProfile,
@@ -21,6 +22,8 @@ import { keeperRole, mayManage } from './role-rules.js';
 /** A profile with what decides on changing it, read while the organization is locked. */
 interface Managed {
   readonly profile: InvitedProfile;
+  /** Name of the organization. */
+  readonly organization: string;
   readonly isOperator: boolean;
   readonly callerRole: Role;
   /** Active profiles beside this one that keep the organization in hands. */
@@ -29,7 +32,10 @@ interface Managed {
 
 @Injectable()
 export class ProfilesService {
-  constructor(private readonly unitOfWork: UnitOfWork) {}
+  constructor(
+    private readonly unitOfWork: UnitOfWork,
+    private readonly invitations: InvitationMails,
+  ) {}
 
   async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
     const { role, email, status } = query;
@@ -62,11 +68,11 @@ export class ProfilesService {
     return row.item;
   }
 
-  /** Answers the invited profile and the token that accepts it. */
-  invite(context: RequestContext, organizationId: string, { email, role }: InviteProfile) {
-    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
-      const [found] = await tx.query<{ is_operator: boolean; known: boolean; active: boolean }>(
-        `SELECT o.is_operator, p.id IS NOT NULL AS known, p.user_id IS NOT NULL AS active FROM organizations AS o
+  /** Mails the invitation; answers the invited profile and the token that accepts it. */
+  async invite(context: RequestContext, organizationId: string, { email, role }: InviteProfile) {
+    const invited = await this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const [found] = await tx.query<{ name: string; is_operator: boolean; known: boolean; active: boolean }>(
+        `SELECT o.name, o.is_operator, p.id IS NOT NULL AS known, p.user_id IS NOT NULL AS active FROM organizations AS o
          LEFT JOIN user_profile AS p ON p.organization_id = o.id AND p.email = $2 WHERE o.id = $1 AND o.id = app.org()`,
         [organizationId, email],
       );
@@ -74,7 +80,7 @@ export class ProfilesService {
       if (!mayManage(tx.caller.role!, role)) throw insufficientRole();
       if (role === 'platform_admin' && !found.is_operator) throw operatorOnly();
       if (found.known) throw found.active ? alreadyMember() : alreadyInvited();
-      const profile: Profile = {
+      const profile = {
         id: tx.newId(),
         organizationId,
         role,
@@ -86,21 +92,29 @@ export class ProfilesService {
       };
       tx.insert(Profile, profile);
       const { token, expiresAt } = writeInvitation(tx, profile);
+      const inviting = { organization: found.name, inviter: context.email };
+      await this.invitations.queue(tx, { ...profile, ...inviting, token });
       tellProfileCreated(tx, profile);
       return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
     });
+    this.invitations.send();
+    return invited;
   }
 
   /** Invites the same address once more, with another token: the one before is void, and 48 hours begin anew. */
-  inviteAgain(context: RequestContext, organizationId: string, id: string) {
-    return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
-      const { profile, callerRole } = await this.lock(tx, organizationId, id);
+  async inviteAgain(context: RequestContext, organizationId: string, id: string) {
+    const invited = await this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
+      const { profile, callerRole, organization } = await this.lock(tx, organizationId, id);
       if (!mayManage(callerRole, profile.role)) throw insufficientRole();
       if (profile.userId !== null) throw alreadyMember();
       const { token, expiresAt } = renewInvitation(tx, profile);
+      const inviting = { organization, inviter: context.email };
+      await this.invitations.queue(tx, { ...profile, email: profile.email!, ...inviting, token });
       recordAct(tx, { type: 'invitation.resent', targetId: id, userId: tx.caller.userId });
       return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
     });
+    this.invitations.send();
+    return invited;
   }
 
   change(context: RequestContext, organizationId: string, id: string, { role }: ChangeProfile) {
@@ -134,8 +148,8 @@ export class ProfilesService {
 
   /** Changes of an organization's profiles take turns, so that no two of them take away its last two owners. */
   private async lock(tx: RequestTx, organizationId: string, id: string): Promise<Managed> {
-    const [organization] = await tx.query<{ is_operator: boolean }>(
-      `SELECT o.is_operator FROM organizations AS o WHERE o.id = $1 AND o.id = app.org() FOR NO KEY UPDATE`,
+    const [organization] = await tx.query<{ name: string; is_operator: boolean }>(
+      `SELECT o.name, o.is_operator FROM organizations AS o WHERE o.id = $1 AND o.id = app.org() FOR NO KEY UPDATE`,
       [organizationId],
     );
     if (!organization) throw notFound('organization');
@@ -152,7 +166,8 @@ export class ProfilesService {
     if (!row) throw notFound('profile');
     const { callerRole, otherKeepers, ...profile } = row;
     if (callerRole === null) throw insufficientRole();
-    return { profile, callerRole, otherKeepers, isOperator: organization.is_operator };
+    const { name, is_operator: isOperator } = organization;
+    return { profile, organization: name, isOperator, callerRole, otherKeepers };
   }
 }
 

@@ -1,6 +1,7 @@
-import type { Tx } from '#common/database/index';
 import { UserRegistered } from '#common/contracts/index';
+import type { Tx } from '#common/database/index';
 import { type FactorAnswer, factorsOfUser } from '../mfa/factor.columns.js';
+import { Problem } from '#common/http/index';
 import { User } from './user.entity.js';
 
 /** A user as somebody outside knows the user; times as JSON. */
@@ -86,4 +87,12 @@ export async function noteSignIn(tx: Tx, userId: string): Promise<Account | unde
     [userId, tx.now],
   );
   return user;
+}
+
+/** Looks and acts once more when somebody else has made an account with the address since it was looked for. */
+export function despiteRace<T>(attempt: () => Promise<T>): Promise<T> {
+  return attempt().catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'user_already_exists') return attempt();
+    throw error;
+  });
 }

@@ -31,7 +31,7 @@ export class ProfileCreated extends ProfileState {}
   type: 'profile.updated',
   source: 'identity',
   version: 1,
-  description: 'A profile has another role, or its invitation was accepted.',
+  description: 'A profile has another role or address, or its invitation was accepted.',
   example: profile,
 })
 export class ProfileUpdated extends ProfileState {}

@@ -15,7 +15,7 @@ export const Password = (): PropertyDecorator => (target, property) => {
   );
 };
 
-const Metadata = (): PropertyDecorator => (target, property) => {
+export const Metadata = (): PropertyDecorator => (target, property) => {
   Optional()(target, property);
   IsObject({ message: 'data must be an object' })(target, property);
   BoundedJson(metadataBounds.user_metadata)(target, property);
@@ -80,6 +80,12 @@ export class UpdateUserBody extends CodeChallengeFields {
   @Optional()
   @Password()
   password?: string;
+
+  /** A code from the mail that `reauthenticate` sends. */
+  @Optional()
+  @IsString({ message: 'nonce must be a text' })
+  @MaxLength(200)
+  nonce?: string;
 
   @Metadata()
   data?: Record<string, unknown>;

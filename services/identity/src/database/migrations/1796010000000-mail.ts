@@ -60,11 +60,12 @@ const tables = [
 const own = 'user_id = app.usr()';
 
 const walls = [
+  `GRANT SELECT (created_at) ON sessions TO identity_app`,
   `GRANT SELECT (new_email, invited_at), UPDATE (new_email) ON users TO identity_app`,
   ...protect('identity', 'mails', { app: ['INSERT'], policies: { INSERT: 'app.usr() IS NOT NULL' } }),
   ...protect('identity', 'mail_turns', { definer: ['SELECT, INSERT, UPDATE'] }),
   ...protect('identity', 'one_time_tokens', {
-    app: ['INSERT, UPDATE', 'SELECT (id, user_id, purpose, email, code_hash, code_key, attempts, expires_at, used_at)'],
+    app: ['SELECT, INSERT, UPDATE'],
     policies: { SELECT: own, INSERT: own, UPDATE: own },
   }),
   ...protect('identity', 'flow_states'),
@@ -105,6 +106,7 @@ export const Mail1796010000000 = migration('Mail1796010000000', {
   down: [
     `DROP FUNCTION app.take_mail_turn(bytea, integer), app.address_taken(text)`,
     `DROP TABLE flow_states, one_time_tokens, mail_turns, mails`,
+    `REVOKE SELECT (created_at) ON sessions FROM identity_app`,
     `ALTER TABLE users DROP COLUMN new_email, DROP COLUMN invited_at`,
   ],
 });
