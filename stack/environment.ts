@@ -78,6 +78,9 @@ function serverEnvironment(wiring: Wiring, server: Server): NodeJS.ProcessEnv {
   };
 }
 
+/** Settings that only identity reads, which checks them itself. */
+const issuerSettings = ['SIGNING_KEY_LIFETIME', 'TRUSTED_ISSUERS', 'OIDC_PROVIDERS'] as const;
+
 function extras({ settings, installation }: Wiring, service: ServiceName): NodeJS.ProcessEnv {
   if (service === 'licensing') return { LICENSE_TRIAL_DAYS: String(settings.LICENSE_TRIAL_DAYS) };
   if (service !== 'identity') return {};
@@ -86,5 +89,6 @@ function extras({ settings, installation }: Wiring, service: ServiceName): NodeJ
     PLATFORM_ADMIN_PASSWORD: settings.PLATFORM_ADMIN_PASSWORD,
     AUTH_AUTOCONFIRM: String(settings.AUTH_AUTOCONFIRM),
     SECRETS_KEY: installation.secretsKey,
+    ...Object.fromEntries(issuerSettings.flatMap((name) => (settings[name] ? [[name, settings[name]]] : []))),
   };
 }
