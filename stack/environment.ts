@@ -48,6 +48,9 @@ const readBy: Partial<Record<Server, readonly (keyof StackSettings)[]>> = {
     'INVITATION_PATH',
     'AUTH_SECURE_EMAIL_CHANGE',
     'AUTH_PASSWORD_REAUTHENTICATION',
+    'SIGNING_KEY_LIFETIME',
+    'TRUSTED_ISSUERS',
+    'OIDC_PROVIDERS',
   ],
   crm: ['DEFAULT_PHONE_COUNTRY'],
 };

@@ -179,6 +179,21 @@ export class StackSettings {
   @IsOptional()
   @IsNotEmpty()
   DEFAULT_PHONE_COUNTRY?: string;
+
+  /** Read by identity, which checks it: days for which a key signs access tokens. */
+  @IsOptional()
+  @IsNotEmpty()
+  SIGNING_KEY_LIFETIME?: string;
+
+  /** Read by identity, which checks it: issuers whose tokens are exchanged for a session, as JSON or the path of a file. */
+  @IsOptional()
+  @IsNotEmpty()
+  TRUSTED_ISSUERS?: string;
+
+  /** Read by identity, which checks it: providers at which users sign in, as JSON or the path of a file. */
+  @IsOptional()
+  @IsNotEmpty()
+  OIDC_PROVIDERS?: string;
 }
 
 /** The names of all settings. */

@@ -4,6 +4,7 @@ import { Context } from '#common/http/index';
 import { AccountService } from './account.service.js';
 import { UpdateUserBody } from './dto/bodies.js';
 import { readBody } from './dto/read-body.js';
+import { Limited } from '../limits/limited.js';
 
 /** Supabase Auth's routes for the signed-in user. */
 @Controller('auth/v1')
@@ -31,12 +32,14 @@ export class AccountController {
 
   @Get('reauthenticate')
   @SignedIn()
+  @Limited('mail')
   reauthenticateByGet(@Context() context: RequestContext): Promise<object> {
     return this.account.reauthenticate(context);
   }
 
   @Post('reauthenticate')
   @SignedIn()
+  @Limited('mail')
   @HttpCode(200)
   reauthenticate(@Context() context: RequestContext): Promise<object> {
     return this.account.reauthenticate(context);

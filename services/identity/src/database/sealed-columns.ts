@@ -5,6 +5,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: 'signing_keys', column: 'private_key' },
   { table: 'sessions', column: 'refresh_key' },
   { table: 'mfa_factors', column: 'secret' },
+  { table: 'mails', column: 'content' },
+  { table: 'one_time_tokens', column: 'code_key' },
   {
     table: 'llm_api_keys',
     column: 'api_key',

@@ -13,6 +13,7 @@ import { OtpBody, RecoverBody, ResendBody, VerifyBody } from './dto/bodies.js';
 import { EmailAuthService } from './email-auth.service.js';
 import { answerUrl } from './link-answers.js';
 import { type LinkOutcome, VerificationService } from './verification.service.js';
+import { Limited } from '../limits/limited.js';
 
 /** Supabase Auth's routes for those who sign in by mail. */
 @Controller('auth/v1')
@@ -25,6 +26,7 @@ export class EmailAuthController {
 
   @Post('recover')
   @Public()
+  @Limited('mail')
   @HttpCode(200)
   recover(@RequestTrace() trace: Trace, @Query('redirect_to') redirectTo: unknown, @Body() given: unknown) {
     const body = readBody(RecoverBody, given);
@@ -33,6 +35,7 @@ export class EmailAuthController {
 
   @Post('otp')
   @Public()
+  @Limited('mail')
   @HttpCode(200)
   otp(@RequestTrace() trace: Trace, @Query('redirect_to') redirectTo: unknown, @Body() given: unknown) {
     const body = readBody(OtpBody, given);
@@ -43,6 +46,7 @@ export class EmailAuthController {
 
   @Post('magiclink')
   @Public()
+  @Limited('mail')
   @HttpCode(200)
   magicLink(@RequestTrace() trace: Trace, @Query('redirect_to') redirectTo: unknown, @Body() given: unknown) {
     return this.otp(trace, redirectTo, given);
@@ -50,6 +54,7 @@ export class EmailAuthController {
 
   @Post('resend')
   @Public()
+  @Limited('mail')
   @HttpCode(200)
   resend(@RequestTrace() trace: Trace, @Query('redirect_to') redirectTo: unknown, @Body() given: unknown) {
     const body = readBody(ResendBody, given);
@@ -61,6 +66,7 @@ export class EmailAuthController {
 
   @Post('verify')
   @Public()
+  @Limited('verify')
   @HttpCode(200)
   verify(@RequestTrace() trace: Trace, @Body() body: unknown) {
     return this.verification.verify(trace, readBody(VerifyBody, body));
@@ -69,6 +75,7 @@ export class EmailAuthController {
   /** Where the links of mails lead. */
   @Get('verify')
   @Public()
+  @Limited('verify')
   @HttpCode(303)
   async followLink(
     @RequestTrace() trace: Trace,

@@ -5,6 +5,7 @@ import { readBody } from '../auth/dto/read-body.js';
 import { EnrollBody, VerifyBody } from './dto/bodies.js';
 import { FactorsService } from './factors.service.js';
 import { VerificationService } from './verification.service.js';
+import { Limited } from '../limits/limited.js';
 
 /** Supabase Auth's routes for the second factor. */
 @Controller('auth/v1/factors')
@@ -29,6 +30,7 @@ export class FactorsController {
 
   @Post(':id/challenge')
   @SignedIn()
+  @Limited('factor')
   @HttpCode(200)
   challenge(@Context() context: RequestContext, @Param('id') id: string) {
     return this.verification.challenge(context, id);
@@ -36,6 +38,7 @@ export class FactorsController {
 
   @Post(':id/verify')
   @SignedIn()
+  @Limited('factor')
   @HttpCode(200)
   verify(@Context() context: RequestContext, @Param('id') id: string, @Body() body: unknown) {
     return this.verification.verify(context, id, readBody(VerifyBody, body));

@@ -1,4 +1,3 @@
-import { Redirects } from '../../one-time/redirects.js';
 import { ExternalIssuers } from './external-issuers.js';
 import { ExternalSignIn } from './external-sign-in.js';
 import { ExternalUsers } from './external-users.js';
@@ -16,5 +15,4 @@ export const externalProviders = [
   OidcClients,
   OidcFlows,
   OidcService,
-  Redirects,
 ];

@@ -7,6 +7,7 @@ import { readBody } from '../dto/read-body.js';
 import { AuthorizeQuery } from './dto.js';
 import { IdentitiesService } from './identities.service.js';
 import { type Departure, OidcService } from './oidc.service.js';
+import { Limited } from '../../limits/limited.js';
 
 /** Supabase Auth's routes for sign-in at a provider, and for the identities of the signed-in user. */
 @Controller('auth/v1')
@@ -18,6 +19,7 @@ export class OidcController {
 
   @Get('authorize')
   @Public()
+  @Limited('sign_in')
   async authorize(@RequestTrace() trace: Trace, @Query() query: Record<string, unknown>, @Res() reply: FastifyReply) {
     const { state } = query;
     const isResumed = typeof state === 'string' && query['provider'] === undefined;
@@ -27,6 +29,7 @@ export class OidcController {
 
   @Get('callback')
   @Public()
+  @Limited('sign_in')
   async callback(@RequestTrace() trace: Trace, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const query = request.url.split('?').slice(1).join('?');
     redirect(reply, await this.oidc.callback(trace, query, request.headers.cookie));
