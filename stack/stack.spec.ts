@@ -245,8 +245,11 @@ describe('the local stack', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as { port: number };
     const own = { STACK_DATA_DIR: join(work, 'other'), GATEWAY_PORT: String(await freePort()) };
-    for (const setting of ['POSTGRES_PORT', 'NATS_PORT', 'MAIL_PORT', 'MAIL_SMTP_PORT']) {
-      const free = { POSTGRES_PORT: String(await freePort()), NATS_PORT: String(await freePort()) };
+    const settings = ['POSTGRES_PORT', 'NATS_PORT', 'MAIL_PORT', 'MAIL_SMTP_PORT'];
+    for (const setting of settings) {
+      const free = Object.fromEntries(
+        await Promise.all(settings.map(async (name) => [name, String(await freePort())] as const)),
+      );
       const refused = Launcher.spawn(main, { ...own, ...free, [setting]: String(port) });
       expect(await refused.ended()).toBe(1);
       expect(refused.output).toBe(
