@@ -123,8 +123,8 @@ describe('the audit log of an organization', () => {
   it('tells sign-ins, their ends and failures, passwords and keys, without a secret', async () => {
     const ada = await owner(http);
     const bob = await join(http, ada, 'member');
-    for (let n = 0; n < 25; n += 1) expect((await signIn(http, bob.email, `wrong ${n}…`)).status).toBe(400);
     await signIn(http, bob.email);
+    for (let n = 0; n < 25; n += 1) expect((await signIn(http, bob.email, `wrong ${n}…`)).status).toBe(400);
     const [apiKey, secret] = ['sk-very-secret-1234', 'another good password'];
     const key = (await bob.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey })).body;
     await bob.http.put('/v1/me/preferences/theme', { preferenceValue: 'dark blue' });

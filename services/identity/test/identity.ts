@@ -13,6 +13,7 @@ export const localSettings = (): NodeJS.ProcessEnv => ({
   PLATFORM_ADMIN_EMAIL: adminEmail,
   PLATFORM_ADMIN_PASSWORD: password,
   MAIL_MIN_INTERVAL: '0',
+  RATE_LIMIT_MAIL: '0/0',
 });
 
 export const startIdentity = (stack: TestStack, settings = localSettings()): Promise<TestService> =>
