@@ -9,6 +9,7 @@ import pg from 'pg';
 import { llmKeySubject } from '#common/contracts/index';
 import { SecretBox, sealedContext } from '#common/crypto/index';
 import { eventually, HttpClient, TestStack } from '#common/testing/index';
+import { sealedColumns } from '../services/identity/src/database/sealed-columns.js';
 import { defineIdentity } from '../services/identity/src/identity.definition.js';
 import { reportError } from './command.js';
 import { newMasterKey } from './master-key-source.js';
@@ -132,9 +133,8 @@ describe('the rotation of master keys', () => {
     const before = await sealedBy();
     const { code, text } = await run(['--dry-run']);
     expect(code).toBe(0);
-    expect(text).toMatch(
-      new RegExp(`^master key +signing_keys +sessions +llm_api_keys\\nk1 +1 +${sessions + 1} +0\\n$`),
-    );
+    const tables = sealedColumns.map(({ table }) => table).join(' +');
+    expect(text).toMatch(new RegExp(`^master key +${tables}\\nk1 +[12] +${sessions + 1}( +0)+\\n$`));
     expect([await sealedBy(), idsInFile()]).toEqual([before, ['k1']]);
   });
 
