@@ -56,7 +56,7 @@ describe('refresh', () => {
     expect(new Set(answers.map(outcome))).toEqual(new Set(['200']));
     expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1);
     const third = personOf(http, await refresh(http, answers[0]!.body));
-    await age(9);
+    await age(5);
     const late = personOf(http, await refresh(http, ada.session));
     expect(late.session.refresh_token).toBe(third.session.refresh_token);
     expect(outcome(await refresh(http, late.session))).toBe('200');
