@@ -1,7 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { getMetadataStorage } from 'class-validator';
+import { ServiceConfig } from '#common/config/index';
+import { CrmConfig } from '../services/crm/src/crm.config.js';
+import { IdentityConfig } from '../services/identity/src/identity.config.js';
+import { LicensingConfig } from '../services/licensing/src/licensing.config.js';
 import { readSettings, settingNames, StackSettings } from './settings.js';
 import { StackError } from './stack-error.js';
+
+/** The lines of one part of `.env.example`: of the stack's own settings, or of those that a service reads by itself. */
+function example(part: 'own' | 'services'): string[] {
+  const parts = readFileSync('.env.example', 'utf8').split(/^# What follows is read by one service.*\n/m);
+  return parts[part === 'own' ? 0 : 1]!.trim().split('\n');
+}
+
+/** What the stack tells its services, whatever the environment says. */
+const told =
+  /^(SERVICE_|NATS_|SECRETS_KEY|NODE_ENV|LOG_LEVEL|PUBLIC_URL|(SYSTEM_)?DATABASE_URL)|^(IDENTITY|LICENSING|CRM|CONVERSATIONS)_URL$/;
+/** Its default depends on the machine. */
+const ofTheMachine = new Set(['PASSWORD_HASHES_AT_ONCE']);
 
 describe('settings', () => {
   it('have defaults for a machine of one’s own', () => {
@@ -62,7 +79,7 @@ describe('settings', () => {
   });
 
   it('are those of .env.example, each with its default and its meaning', () => {
-    const lines = readFileSync('.env.example', 'utf8').trimEnd().split('\n');
+    const lines = example('own');
     const presets: Record<string, unknown> = { ...new StackSettings() };
     const listed = lines.flatMap((line, index) => {
       const [, name, value] = /^(?:# )?([A-Z_]+)=(.*)$/.exec(line) ?? [];
@@ -72,5 +89,24 @@ describe('settings', () => {
       return [name];
     });
     expect(listed).toEqual(settingNames);
+  });
+
+  it('of single services are there too, each with its default and its meaning', () => {
+    const presets: Record<string, unknown> = {};
+    for (const config of [IdentityConfig, LicensingConfig, CrmConfig, ServiceConfig]) {
+      const metadatas = getMetadataStorage().getTargetValidationMetadatas(config, '', false, false);
+      for (const { propertyName } of metadatas) presets[propertyName] = undefined;
+      Object.assign(presets, new config());
+    }
+    const own = Object.keys(presets).filter((name) => !told.test(name) && !settingNames.includes(name as never));
+    const lines = example('services');
+    const listed = lines.flatMap((line, index) => {
+      const [, name, value] = /^# ([A-Z_0-9]+)=(.*)$/.exec(line) ?? [];
+      if (name === undefined) return [];
+      expect(lines[index - 1]).toMatch(/^# [A-Z].{4,}/);
+      expect([name, value]).toEqual([name, ofTheMachine.has(name) ? '' : String(presets[name] ?? '')]);
+      return [name];
+    });
+    expect(listed.sort()).toEqual(own.sort());
   });
 });
