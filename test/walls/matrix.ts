@@ -83,7 +83,7 @@ class Cell {
 
   private findLeaks(answer: Answered, prepared: Prepared): void {
     const { target, body } = requestOf(this.row, prepared);
-    const said = `${decodeURIComponent(target)} ${body} ${this.circumstances.said}`;
+    const said = `${decodeURIComponent(target)} ${body} ${this.circumstances.said} ${prepared.tells?.join(' ')}`;
     const told = `${JSON.stringify(answer.headers)} ${answer.text}`;
     const leaks = leaksIn(told, { world: this.world, kind: this.kind, said });
     if (leaks.length > 0) this.tell(`told ${leaks.join(', ')} with ${answer.status}`);
@@ -94,7 +94,9 @@ class Cell {
     const { kind, row } = this;
     const names = Object.keys(prepared.params ?? {}).filter((name) => uuid.test(prepared.params![name]!));
     const { statuses = true } = this.circumstances;
-    const isHidden = statuses ? outsiders.has(kind) || answer.status === 404 : row.expected.stranger === 404;
+    const isHidden = outsiders.has(kind)
+      ? statuses || row.expected.stranger === 404
+      : (statuses ? answer.status : row.expected[kind]) === 404;
     if (names.length === 0 || !isHidden) return;
     const unknown = withUnknown(prepared, names);
     this.compare(answer, prepared, await this.send(unknown), unknown, 'an unknown row');

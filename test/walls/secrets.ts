@@ -20,6 +20,9 @@ function kept({ a }: World): string[] {
 /** What only the member of A may know. */
 const own = ({ a }: World): string[] => [markOf('a', 'private'), ...Object.values(a.own)];
 
+/** What only the member of A and the platform admin may know. */
+const account = ({ a }: World): string[] => [markOf('a', 'account'), ...Object.values(a.account)];
+
 interface Hearing {
   readonly world: World;
   readonly kind: Kind;
@@ -29,7 +32,11 @@ interface Hearing {
 
 /** What somebody was told of A that is not theirs to know. */
 export function leaksIn(told: string, { world, kind, said }: Hearing): string[] {
-  const secrets = [...(outsiders.has(kind) ? kept(world) : []), ...(kind === 'member' ? [] : own(world))];
+  const secrets = [
+    ...(outsiders.has(kind) ? kept(world) : []),
+    ...(kind === 'member' ? [] : own(world)),
+    ...(kind === 'member' || kind === 'platform' ? [] : account(world)),
+  ];
   const [heard, known] = [told.toLowerCase(), said.toLowerCase()];
   return secrets
     .map((secret) => secret.toLowerCase())

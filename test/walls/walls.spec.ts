@@ -6,7 +6,7 @@ import { CustomersController } from '../../services/crm/src/customers/customers.
 import { password } from '../../libs/common/test/four-services.js';
 import { personOf, signIn } from '../../services/identity/test/identity.js';
 import { crossingFaults } from './crossings.js';
-import { faultsAlone } from './database-alone.js';
+import { faultsAlone, refusalOfRemembered } from './database-alone.js';
 import { saidByFirstWall, withoutFirstWall, withStatements } from './first-wall.js';
 import { findFaults } from './matrix.js';
 import { nameless, runningRoutes } from './running-routes.js';
@@ -98,7 +98,7 @@ describe('the policies of the databases alone', () => {
   it(
     'tell and change nothing of A for anybody from elsewhere, when the services take everybody for A',
     async () => {
-      const kinds = ['none', 'outsider', 'stranger'] as const;
+      const kinds = ['none', 'ended', 'outsider', 'stranger'] as const;
       expect(await findFaults(world, { ...firstWallDown(), kinds })).toEqual([]);
     },
     patience,
@@ -118,6 +118,7 @@ describe('the policies of the databases alone', () => {
     for (const service of serviceNames) {
       for (const [who, person] of [
         ['nobody', null],
+        ['the member of A, signed out', world.ended],
         ['outsider', world.outsider],
         ['a member of B', world.b.people.member],
         ['the owner of B', world.b.people.owner],
@@ -126,6 +127,14 @@ describe('the policies of the databases alone', () => {
       }
     }
     expect(faults).toEqual([]);
+  });
+
+  it('refuse a session that has ended also where its caller is remembered', async () => {
+    const { member } = world.a.people;
+    const refusals = (entering: typeof world.ended) =>
+      Promise.all(serviceNames.map((name) => refusalOfRemembered(world.databases[name], member, entering)));
+    expect(await refusals(member)).toEqual(serviceNames.map(() => undefined));
+    expect(await refusals(world.ended)).toEqual(serviceNames.map(() => 'CL002'));
   });
 
   it.each<[ServiceName, string, string]>([

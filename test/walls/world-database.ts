@@ -11,6 +11,7 @@ export class WorldDatabase {
   private constructor(
     readonly service: ServiceName,
     readonly client: pg.Client,
+    readonly a: Tenant,
     /** Matches the text of every row of A. */
     readonly ofA: string,
   ) {}
@@ -21,18 +22,18 @@ export class WorldDatabase {
     const client = new pg.Client({ connectionString: url.href });
     await client.connect();
     stack.onStop(() => client.end());
-    const { organizationId, license, customerId, own, people } = a;
+    const { organizationId, license, customerId, own, account, people } = a;
     const users = Object.values(people).map(({ id }) => id);
-    const ids = [organizationId, license.id, customerId, ...Object.values(own), ...users];
-    const database = new WorldDatabase(service, client, ids.join('|'));
+    const ids = [organizationId, license.id, customerId, ...Object.values({ ...own, ...account }), ...users];
+    const database = new WorldDatabase(service, client, a, ids.join('|'));
     await database.prepare();
     return database;
   }
 
-  /** Tables of the service, without the copies and the events, which move by themselves. */
+  /** Tables of the service, without the copies, the events and what is recorded of them, which move by themselves. */
   async tables(): Promise<string[]> {
     const { rows } = await this.client.query<{ name: string }>(
-      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^(ref_|migrations$)' ORDER BY 1`,
+      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^(ref_|audit_|migrations$)' ORDER BY 1`,
     );
     return rows.map(({ name }) => name);
   }

@@ -33,13 +33,18 @@ export interface Tenant {
   readonly contacts: Readonly<Record<'emails' | 'phones' | 'addresses', string>>;
   /** What nobody but the member may see. */
   readonly own: Readonly<Record<'conversationId' | 'messageId' | 'functionId' | 'keyId', string>>;
+  /** What belongs to the member’s account, which the platform admin may see, too. */
+  readonly account: Readonly<Record<'identityId' | 'factorId', string>>;
   readonly invitationToken: string;
 }
 
 export const builtInModule = '00000000-0000-4000-8000-000000000001';
 
-/** A mark in the texts of a tenant's rows: `kept` in those of the organization, `private` in those of its member. */
-export const markOf = (name: string, what: 'kept' | 'private'): string => `${what}-by-${name}`;
+/**
+ * A mark in the texts of a tenant's rows: `kept` in those of the organization, `private` in those of its member, `account`
+ * in what the platform admin may know of that one.
+ */
+export const markOf = (name: string, what: 'kept' | 'private' | 'account'): string => `${what}-by-${name}`;
 
 /** The body of an answer that must be a good one. */
 export const created = async (request: ReturnType<HttpClient['post']>) => {
@@ -65,6 +70,8 @@ export class World {
   b!: Tenant;
   outsider!: Person;
   platform!: Person;
+  /** The member of A by a session that has ended. */
+  ended!: Person;
   spareModuleId!: string;
   readonly databases = {} as Record<ServiceName, WorldDatabase>;
   private gateway!: Awaited<ReturnType<typeof startGateway>>;
@@ -122,6 +129,16 @@ export class World {
     return `n${(this.count += 1)}`;
   }
 
+  /** An identity at a provider, as a sign-in there would have linked it. */
+  async linkIdentity({ id }: Person, subject: string): Promise<string> {
+    const [row] = await this.stack.sql<{ id: string }>(
+      'identity',
+      `INSERT INTO identities (user_id, provider, subject, identity_data) VALUES ($1, 'acme', $2, $3) RETURNING id`,
+      [id, subject, JSON.stringify({ sub: subject })],
+    );
+    return row!.id;
+  }
+
   private async fill(): Promise<void> {
     const { http } = this.services.identity;
     const admin = await eventually(async () => personOf(http, await signIn(http, 'root@operator.example', password)));
@@ -169,6 +186,7 @@ export class World {
         addresses: customer.addresses[0].id,
       },
       own: await this.privateRows(member!, markOf(name, 'private')),
+      account: await this.accountRows(member!, markOf(name, 'account')),
       invitationToken: invited.invitationToken,
     };
   }
@@ -182,11 +200,24 @@ export class World {
     );
     const { id: functionId } = await created(conversations.post('/v1/functions', { name: mark, code: mark }));
     const { id: keyId } = await created(
-      person.http.post('/v1/me/llm-api-keys', { provider: mark, apiKey: 'sk-12345678' }),
+      person.http.post('/v1/me/llm-api-keys', {
+        provider: 'openai_compatible',
+        baseUrl: `https://${mark}.invalid/v1`,
+        apiKey: 'sk-12345678',
+      }),
     );
     await created(person.http.put('/v1/me/preferences/theme', { preferenceValue: mark }));
-    await created(person.http.put('/auth/v1/user', { data: { mark } }));
     return { conversationId: conversation.id, messageId, functionId, keyId };
+  }
+
+  private async accountRows(person: Person, mark: string): Promise<Tenant['account']> {
+    await created(person.http.put('/auth/v1/user', { data: { mark } }));
+    const body = { factor_type: 'totp', friendly_name: mark };
+    const { id: factorId } = await created(person.http.post('/auth/v1/factors', body));
+    // One that is never confirmed is given up some minutes after it was begun.
+    const keep = `UPDATE mfa_factors SET created_at = created_at + interval '1 day' WHERE id = $1`;
+    await this.stack.sql('identity', keep, [factorId]);
+    return { identityId: await this.linkIdentity(person, mark), factorId };
   }
 
   /** Three tokens of the member of A that are not good any more, or never were. */
@@ -199,12 +230,12 @@ export class World {
       new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid, typ: 'JWT' }).sign(by);
     this.tokens.set('expired', await sign({ ...claims, exp: claims.exp! - 7_200, iat: claims.iat! - 7_200 }, key));
     this.tokens.set('foreign', await sign(claims, (await generateKeyPair('ES256')).privateKey));
-    const ended = personOf(http, await signIn(http, member.email, password));
-    await created(ended.http.post('/auth/v1/logout?scope=local'));
-    this.tokens.set('ended', ended.session.access_token);
+    this.ended = personOf(http, await signIn(http, member.email, password));
+    await created(this.ended.http.post('/auth/v1/logout?scope=local'));
+    this.tokens.set('ended', this.ended.session.access_token);
     const copies = { licensing: '/v1/licenses', crm: '/v1/customers', conversations: '/v1/functions' } as const;
     for (const [service, path] of Object.entries(copies) as [keyof typeof copies, string][]) {
-      await eventually(async () => expect((await this.as(ended, service).get(path)).status).toBe(401));
+      await eventually(async () => expect((await this.as(this.ended, service).get(path)).status).toBe(401));
     }
   }
 }

@@ -10,6 +10,9 @@ import { defineLicensing } from '../../../services/licensing/src/licensing.defin
 export const password = 'correct horse battery';
 const admin = { email: 'root@operator.example', password };
 
+/** A provider at which nobody can sign in. */
+const unreachable = { name: 'acme', issuer: 'http://localhost:1', client_id: 'clarity', client_secret: 'not a secret' };
+
 export interface FourServices {
   readonly services: Record<ServiceName, TestService>;
   /** A service as the platform admin. */
@@ -24,6 +27,7 @@ export async function startFourServices(stack: TestStack): Promise<FourServices>
     PLATFORM_ADMIN_EMAIL: admin.email,
     PLATFORM_ADMIN_PASSWORD: admin.password,
     DELETION_DEADLINE: '3',
+    OIDC_PROVIDERS: JSON.stringify([unreachable]),
   });
   const settings = { IDENTITY_URL: identity.http.url, DELETION_DEADLINE: '3' };
   const [licensing, crm, conversations] = await Promise.all([

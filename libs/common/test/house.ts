@@ -12,6 +12,7 @@ import {
   eventHealing,
   eventTables,
   protect,
+  secondWall,
   tenantSettings,
   UnitOfWork,
 } from '#common/database/index';
@@ -30,6 +31,7 @@ export const noteSchema = [
   ...mistakenCaller('crm', { licenses: true }).up,
   ...eventHealing('crm').up,
   ...copiedDatabase.up,
+  ...secondWall('crm').up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {
     app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],

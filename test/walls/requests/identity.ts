@@ -50,6 +50,12 @@ async function newInvitation({ tenant }: Stage): Promise<Prepared> {
   return { params: { organizationId, profileId } };
 }
 
+/** Says on which rows somebody acted, also on the own ones, and nothing of what is in them. */
+const auditLog: Prepare = ({ tenant: { organizationId, own }, isRefused }) => ({
+  params: { organizationId },
+  ...(!isRefused && { tells: Object.values(own) }),
+});
+
 const preference: Prepare = () => ({ params: { key: 'theme' } });
 const key: Prepare = ({ tenant }) => ({ params: { id: tenant.own.keyId } });
 
@@ -83,6 +89,7 @@ export const identity: Record<string, Prepare> = {
     params: { id: tenant.own.keyId },
     body: { apiKey: 'sk-87654321' },
   }),
+  'POST /v1/me/llm-api-keys/:id/verify': key,
   'DELETE /v1/me/llm-api-keys/:id': expendable(key, async ({ tenant }) => {
     const body = { provider: 'openai', apiKey: 'sk-12345678' };
     const { id } = await created(tenant.people.member.http.post('/v1/me/llm-api-keys', body));
@@ -99,6 +106,7 @@ export const identity: Record<string, Prepare> = {
     body: { name: `${markOf(name, 'kept')} ${world.unique()}` },
   }),
   'DELETE /v1/organizations/:id': expendable(organization, newOrganization),
+  'GET /v1/organizations/:organizationId/audit-log': auditLog,
   'GET /v1/organizations/:organizationId/profiles': ({ tenant: { organizationId } }) => ({
     params: { organizationId },
   }),
@@ -112,6 +120,7 @@ export const identity: Record<string, Prepare> = {
     body: { role: 'member' },
   }),
   'DELETE /v1/organizations/:organizationId/profiles/:profileId': expendable(profileOfAnother, newInvitation),
+  'POST /v1/organizations/:organizationId/profiles/:profileId/resend': expendable(profileOfAnother, newInvitation),
   'POST /v1/invitations/accept': ({ tenant }) => ({ body: { token: tenant.invitationToken } }),
   'GET /v1/admin/deletions': nothing,
 };

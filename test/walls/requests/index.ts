@@ -1,11 +1,12 @@
 import { serviceNames } from '#common/contracts/index';
+import { accounts } from './accounts.js';
 import { conversations } from './conversations.js';
 import { crm } from './crm.js';
 import { identity } from './identity.js';
 import { licensing } from './licensing.js';
 import { everywhere, nothing, type Prepare } from './prepared.js';
 
-const own = { identity, licensing, crm, conversations };
+const own = { identity: { ...identity, ...accounts }, licensing, crm, conversations };
 
 /** How each route of each application is asked, by its row in the table. */
 export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {

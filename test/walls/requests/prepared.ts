@@ -11,6 +11,8 @@ export interface Prepared {
   readonly body?: object;
   /** Instead of the usual token of a caller of this kind: somebody's whom the request may use up. */
   readonly token?: string;
+  /** Ids of what is somebody's own that the answer may tell, and nothing more of it. */
+  readonly tells?: readonly string[];
 }
 
 export interface Stage {

@@ -10,6 +10,7 @@ export { copiedDatabase } from './sql/copied-database.js';
 export { eventHealing } from './sql/event-healing.js';
 export { eventTables } from './sql/event-tables.js';
 export { everyOrganization } from './sql/feed.js';
+export { letterboxes, secondWall } from './sql/second-wall.js';
 export { protect, rolesOf } from './sql/roles.js';
 export { runAsDefiner, tenantSettings } from './sql/tenant-settings.js';
 export { type Emission, RequestTx, Tx } from './tx.js';

@@ -1,3 +1,4 @@
+export { admitPlatformAdmin } from './admission.js';
 export {
   beginDeletion,
   type Deletion,

@@ -4,6 +4,7 @@ import { CreateConversations1795340000000 } from './migrations/1795340000000-cre
 import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken-caller.js';
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
+import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
 
 export default new Schema({
   entities,
@@ -12,6 +13,7 @@ export default new Schema({
     MistakenCaller1795940000000,
     EventHealing1795950000000,
     CopiedDatabase1795980000000,
+    SecondWall1796070000000,
   ],
   ...(process.env['OWNER_DATABASE_URL'] !== undefined && { url: process.env['OWNER_DATABASE_URL'] }),
 });

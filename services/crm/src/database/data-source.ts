@@ -7,6 +7,7 @@ import { EventHealing1795950000000 } from './migrations/1795950000000-event-heal
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
 import { ThinTriggers1795970000000 } from './migrations/1795970000000-thin-triggers.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
+import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
 
 export default new Schema({
   entities,
@@ -18,6 +19,7 @@ export default new Schema({
     OrganizationSequence1795960000010,
     ThinTriggers1795970000000,
     CopiedDatabase1795980000000,
+    SecondWall1796070000000,
   ],
   url: process.env['OWNER_DATABASE_URL'],
 });

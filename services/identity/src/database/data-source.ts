@@ -11,6 +11,7 @@ import { Limits1796030000000 } from './migrations/1796030000000-limits.js';
 import { Issuers1796040000000 } from './migrations/1796040000000-issuers.js';
 import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-checks.js';
 import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
+import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -26,6 +27,7 @@ export default new Schema({
     Issuers1796040000000,
     LlmKeyChecks1796050000000,
     AuditLog1796060000000,
+    SecondWall1796070000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

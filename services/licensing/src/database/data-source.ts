@@ -5,6 +5,7 @@ import { MistakenCaller1795940000000 } from './migrations/1795940000000-mistaken
 import { EventHealing1795950000000 } from './migrations/1795950000000-event-healing.js';
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
+import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
 
 const url = process.env['OWNER_DATABASE_URL'];
 
@@ -17,6 +18,7 @@ export default new Schema({
     EventHealing1795950000000,
     OrganizationSequence1795960000010,
     CopiedDatabase1795980000000,
+    SecondWall1796070000000,
   ],
   ...(url !== undefined && { url }),
 });

@@ -80,8 +80,16 @@ const staleness = `
   (SELECT extract(epoch FROM clock_timestamp() - s.watermark_at)::double precision * 1000
      FROM events.subscription AS s WHERE s.source = 'identity')`;
 
+/** Whoever is refused for it has no tenant, so that a statement sent with the look-up finds nothing either. */
+const leave = `
+    IF revoked THEN
+      ignored := set_config('app.user_id', '', true);
+      ignored := set_config('app.organization_id', '', true);
+      ignored := set_config('app.is_admin', 'off', true);
+    END IF;`;
+
 /** Two queries and no more: this runs before everything else, in every request. */
-export const enterFunction = (options: { licenses: boolean; doubts: boolean }): string => `
+export const enterFunction = (options: { licenses: boolean; doubts: boolean; leaves?: boolean }): string => `
   CREATE OR REPLACE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text,
     OUT profile_id uuid, OUT organization_id uuid, OUT role text, OUT revoked boolean, OUT staleness_ms double precision,
     OUT license text, OUT at timestamptz)
@@ -104,5 +112,5 @@ export const enterFunction = (options: { licenses: boolean; doubts: boolean }): 
         OR EXISTS (SELECT FROM public.ref_user AS u WHERE u.user_id = p_user AND u.deleted_at IS NOT NULL),
       ${options.doubts ? unlessDoubtful(staleness) : staleness},
       CASE WHEN p_module IS NULL OR tenant IS NULL THEN NULL ELSE ${options.licenses ? licenseState : `NULL::text`} END
-      INTO revoked, staleness_ms, license;
+      INTO revoked, staleness_ms, license;${options.leaves ? leave : ''}
   END $$`;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { SystemUnitOfWork, UnitOfWork } from '#common/database/index';
+import { forbidden } from '#common/http/index';
 import { createLogger, type Trace } from '#common/observability/index';
 import { IdentityConfig } from '../../identity.config.js';
 import { Redirects } from '../../one-time/redirects.js';
@@ -61,7 +62,9 @@ export class OidcService {
     const flow = this.flowOf(query, context.userId);
     // Whoever is lured to this URL ends with a code that only its maker can exchange, and never sees.
     if (!flow.challenge) throw authValidationFailed('Linking an identity takes the PKCE flow (flowType: pkce)');
-    await this.unitOfWork.read(context, { text: 'SELECT' });
+    // The system's role notes the flow, which no policy keeps it from: so the database, too, is asked whose it is.
+    const [user] = await this.unitOfWork.read(context, { text: 'SELECT FROM users WHERE id = app.usr()' });
+    if (!user) throw forbidden('Only the user may link an identity.');
     const state = await this.system.run({ trace: context.trace }, async (tx) => this.flows.note(tx, flow));
     return { url: `${this.publicUrl}/auth/v1/authorize?state=${state}` };
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { SystemUnitOfWork, UnitOfWork } from '#common/database/index';
 import { createLogger } from '#common/observability/index';
+import { admitPlatformAdmin } from '#common/operations/index';
 import { IdentityConfig } from '../../identity.config.js';
 import { type KeyRow, keysText, requestRotation, revokeKey } from './key-rows.js';
 import { KeyRotation } from './key-rotation.js';
@@ -30,13 +31,13 @@ export class KeysAdmin {
   }
 
   async list(context: RequestContext) {
-    await this.admit(context);
+    await admitPlatformAdmin(this.unitOfWork, context);
     return { data: (await this.system.read<KeyRow>({ text: keysText })).map(answerOf) };
   }
 
   /** Answers the key that signs next, and from when on. */
   async rotate(context: RequestContext, now: boolean) {
-    await this.admit(context);
+    await admitPlatformAdmin(this.unitOfWork, context);
     const standby = await requestRotation(this.system, context.trace, now);
     this.logger.warn({ actorId: context.userId, kid: standby.id, now }, 'rotation of signing keys asked for');
     await this.rotation.round();
@@ -44,14 +45,9 @@ export class KeysAdmin {
   }
 
   async revoke(context: RequestContext, keyId: string): Promise<void> {
-    await this.admit(context);
+    await admitPlatformAdmin(this.unitOfWork, context);
     await revokeKey(this.system, context.trace, keyId);
     this.logger.warn({ actorId: context.userId, kid: keyId }, 'signing key revoked');
     await this.rotation.round();
-  }
-
-  /** The policy is decided by the unit of work; the keys themselves lie behind a wall that no request's role passes. */
-  private async admit(context: RequestContext): Promise<void> {
-    await this.unitOfWork.read(context, { text: 'SELECT' });
   }
 }

@@ -69,8 +69,9 @@ export const policies = [
 /**
  * The first statement of every request's transaction: finds the caller's profile, sets the settings that the policies
  * read, and returns them. Same form as the other services' (`authorizationCopies`), but over the truth itself.
+ * @param answer how it ends: sets what it returns
  */
-const enter = `
+export const enterFunction = (answer: string): string => `
   CREATE FUNCTION app.enter(p_user uuid, p_session uuid, p_organization uuid, p_module text)
   RETURNS TABLE (profile_id uuid, organization_id uuid, role text, revoked boolean, staleness_ms double precision,
     license text, at timestamptz)
@@ -86,11 +87,13 @@ const enter = `
     PERFORM set_config('app.user_id', p_user::text, true),
       set_config('app.organization_id', coalesce(tenant::text, ''), true),
       set_config('app.is_admin', CASE WHEN admin THEN 'on' ELSE 'off' END, true);
-    RETURN QUERY SELECT profile.id, tenant, profile.role,
+    ${answer}
+  END $$`;
+
+export const enter = enterFunction(`RETURN QUERY SELECT profile.id, tenant, profile.role,
       NOT EXISTS (SELECT FROM public.sessions AS s
         WHERE s.id = p_session AND s.user_id = p_user AND s.revoked_at IS NULL),
-      0::double precision, NULL::text, date_trunc('milliseconds', now());
-  END $$`;
+      0::double precision, NULL::text, date_trunc('milliseconds', now());`);
 
 /** Makes an organization and the caller, who has none, its owner. */
 const foundOrganization = `
