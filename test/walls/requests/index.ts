@@ -4,9 +4,10 @@ import { conversations } from './conversations.js';
 import { crm } from './crm.js';
 import { identity } from './identity.js';
 import { licensing } from './licensing.js';
+import { mails } from './mails.js';
 import { everywhere, nothing, type Prepare } from './prepared.js';
 
-const own = { identity: { ...identity, ...accounts }, licensing, crm, conversations };
+const own = { identity: { ...identity, ...accounts, ...mails }, licensing, crm, conversations };
 
 /** How each route of each application is asked, by its row in the table. */
 export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
