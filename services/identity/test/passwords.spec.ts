@@ -135,8 +135,8 @@ describe('time tells nobody whether an address has an account', () => {
   });
 
   it('at sign-in with an imported hash that takes longer, which without a time for refusals would tell', async () => {
-    const slow = await imported(await bcrypt(password, { cost: 12 }));
-    const locked = await imported(await bcrypt(password, { cost: 12 }));
+    const slow = await imported(await bcrypt(password, 12));
+    const locked = await imported(await bcrypt(password, 12));
     const today = await signUp(http);
     await fail(locked.email, 10);
     const at = async (time: string) => {
@@ -164,9 +164,9 @@ const firebase =
 
 describe('hashes from an import', () => {
   it.each([
-    ['bcrypt $2a$', password, async () => (await bcrypt(password, { cost: 5 })).replace('$2b$', '$2a$')],
-    ['bcrypt $2b$', password, () => bcrypt(password, { cost: 5 })],
-    ['bcrypt $2y$', password, async () => (await bcrypt(password, { cost: 5 })).replace('$2b$', '$2y$')],
+    ['bcrypt $2a$', password, async () => (await bcrypt(password, 5)).replace('$2b$', '$2a$')],
+    ['bcrypt $2b$', password, () => bcrypt(password, 5)],
+    ['bcrypt $2y$', password, async () => (await bcrypt(password, 5)).replace('$2b$', '$2y$')],
     ['Argon2i', password, () => argon2(password, { algorithm: 1, memoryCost: 65_536, timeCost: 3 })],
     ['Argon2id of an older version', password, () => argon2(password, { version: 0 })],
     ['Argon2id with less memory', password, () => argon2(password, { memoryCost: 12_288, timeCost: 3 })],
@@ -198,7 +198,7 @@ describe('hashes from an import', () => {
   });
 
   it('many sign-ins at once are all let in, whichever of them hashes anew', async () => {
-    const person = await imported(await bcrypt(password, { cost: 5 }));
+    const person = await imported(await bcrypt(password, 5));
     const answers = await Promise.all(Array.from({ length: 8 }, () => signIn(http, person.email)));
     expect(answers.map(outcome)).toEqual(Array<string>(8).fill('200'));
     expect(await storedHash(person)).toMatch(todays);
@@ -206,7 +206,7 @@ describe('hashes from an import', () => {
 
   it('bcrypt looks at 72 bytes: what follows is not made part of the password', async () => {
     const long = 'ä'.repeat(36);
-    const hash = await bcrypt(`${long} and more`, { cost: 5 });
+    const hash = await bcrypt(`${long} and more`, 5);
     const person = await imported(hash);
     expect(outcome(await signIn(http, person.email, `${long} and something else`))).toBe('200');
     expect(await storedHash(person)).toBe(hash);
@@ -217,7 +217,7 @@ describe('hashes from an import', () => {
   });
 
   it('a password that is changed meanwhile is neither overwritten nor signs in', async () => {
-    const person = await imported(await bcrypt(password, { cost: 5 }));
+    const person = await imported(await bcrypt(password, 5));
     const other = new pg.Client({ connectionString: (await stack.database('identity')).system });
     await other.connect();
     try {
