@@ -93,7 +93,8 @@ describe('the limit of a client', () => {
   });
 
   it('believes nobody but the proxies that are known; in production the own machine is a client too', async () => {
-    const careful = { ...settings, NODE_ENV: 'production', AUTH_AUTOCONFIRM: 'false', TRUSTED_PROXIES: '192.0.2.1' };
+    const production = { NODE_ENV: 'production', SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'us@example.com' };
+    const careful = { ...settings, ...production, AUTH_AUTOCONFIRM: 'false', TRUSTED_PROXIES: '192.0.2.1' };
     const { http } = await startIdentity(stack, careful);
     const outcomes: string[] = [];
     for (let n = 0; n < 9; n += 1) {

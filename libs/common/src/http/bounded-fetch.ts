@@ -1,27 +1,51 @@
 /** Bytes of an answer at most. */
 const answerLimit = 256 * 1024;
-/** Milliseconds in which it has to be there whole. */
-const timeout = 5_000;
+
+export interface BoundedRequest extends RequestInit {
+  /** Milliseconds in which the answer has to be there whole; 5,000 by default. */
+  readonly patience?: number;
+}
 
 /**
  * `fetch` for small documents of other servers: bounded in size and time, and without following a redirect. What it
  * resolves with has arrived wholly.
  */
-export async function boundedFetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
-  const signals = [AbortSignal.timeout(timeout), ...(init.signal ? [init.signal] : [])];
-  const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
-  const { status, statusText, headers } = response;
-  const body = await bounded(response);
-  return new Response(body.length > 0 ? body : null, { status, statusText, headers });
+export async function boundedFetch(url: string | URL, request: BoundedRequest = {}): Promise<Response> {
+  const { patience = 5_000, signal, ...init } = request;
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(signal?.reason ?? new Error(`no whole answer in ${patience} ms`));
+  const timer = setTimeout(stop, patience);
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
+  try {
+    const response = await fetch(url, { ...init, redirect: 'manual', signal: stopping.signal });
+    const { status, statusText, headers } = response;
+    const body = await bounded(response, stopping.signal);
+    return new Response(body.length > 0 ? body : null, { status, statusText, headers });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
+  }
 }
 
-async function bounded({ body }: Response): Promise<Uint8Array<ArrayBuffer>> {
+const nothing = { done: true, value: undefined } as const;
+
+/** The signal is listened to here as well: fetch forgets it when its request is collected, and a body may then never end. */
+async function bounded({ body }: Response, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk as Uint8Array);
-    length += (chunk as Uint8Array).length;
-    if (length > answerLimit) throw new Error(`the answer has more than ${answerLimit} bytes`);
+  const reader = body?.getReader();
+  const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  stopped.catch(() => undefined);
+  try {
+    for (let length = 0; ;) {
+      const { done, value } = await Promise.race([reader?.read() ?? nothing, stopped]);
+      if (done) break;
+      chunks.push(value);
+      length += value.length;
+      if (length > answerLimit) throw new Error(`the answer has more than ${answerLimit} bytes`);
+    }
+  } finally {
+    reader?.cancel().catch(() => undefined);
   }
   return new Uint8Array(Buffer.concat(chunks));
 }

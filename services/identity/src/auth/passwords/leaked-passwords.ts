@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { boundedFetch } from '#common/http/index';
 import { Metrics, createLogger } from '#common/observability/index';
 import { IdentityConfig } from '../../identity.config.js';
 
-/** Milliseconds and bytes that the answer of the service may take; a padded one has about 40 kB. */
-const timeout = 2_000;
-const answerLimit = 262_144;
+/** Milliseconds that the answer of the service may take; a padded one has about 40 kB. */
+const patience = 2_000;
 
 /** Hexadecimal digits of a password's SHA-1 that the service is told. */
 const told = 5;
@@ -47,20 +47,10 @@ export class LeakedPasswords {
 }
 
 async function ask(url: string): Promise<string> {
-  const response = await fetch(url, {
-    headers: { 'add-padding': 'true', 'user-agent': 'Clarity' },
-    redirect: 'error',
-    signal: AbortSignal.timeout(timeout),
-  });
-  if (!response.ok || !response.body) throw new Error(`answered ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.length;
-    if (bytes > answerLimit) throw new Error(`answered more than ${answerLimit} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('latin1');
+  const headers = { 'add-padding': 'true', 'user-agent': 'Clarity' };
+  const response = await boundedFetch(url, { headers, patience });
+  if (!response.ok) throw new Error(`answered ${response.status}`);
+  return response.text();
 }
 
 /** Lines are `<rest of the hash>:<how often seen>`; what is there for padding was seen 0 times. */
