@@ -241,8 +241,12 @@ describe('npm run keys:rotate', () => {
     const { code, text } = await run();
     expect([code, text]).toEqual([0, expect.stringContaining(`${standby!.id} signs from`)]);
     await eventually(async () => expect((await keysOf('current'))[0]!.id).toBe(standby!.id));
-    const { access_token } = await signIn(replicas[1]!.http);
     await eventually(async () => expect(kidOf((await signIn()).access_token)).toBe(standby!.id));
+    const { access_token } = await eventually(async () => {
+      const session = await signIn(replicas[1]!.http);
+      expect(kidOf(session.access_token)).toBe(standby!.id);
+      return session;
+    });
     expect((await run('--revoke', standby!.id)).text).toContain('is revoked');
     await eventually(async () => expect(await answersTo(access_token)).toEqual(nowhere), 9_000);
     const { data } = JSON.parse((await run('--list', '--json')).text);

@@ -13,6 +13,17 @@ const admin = { email: 'root@operator.example', password };
 /** A provider at which nobody can sign in. */
 const unreachable = { name: 'acme', issuer: 'http://localhost:1', client_id: 'clarity', client_secret: 'not a secret' };
 
+/** How often one may ask has tests of its own. */
+const unlimited = {
+  MAIL_MIN_INTERVAL: '0',
+  RATE_LIMIT_SIGN_IN: '0/0',
+  RATE_LIMIT_SIGN_UP: '0/0',
+  RATE_LIMIT_REFRESH: '0/0',
+  RATE_LIMIT_VERIFY: '0/0',
+  RATE_LIMIT_MAIL: '0/0',
+  RATE_LIMIT_FACTOR: '0/0',
+};
+
 export interface FourServices {
   readonly services: Record<ServiceName, TestService>;
   /** A service as the platform admin. */
@@ -28,6 +39,7 @@ export async function startFourServices(stack: TestStack): Promise<FourServices>
     PLATFORM_ADMIN_PASSWORD: admin.password,
     DELETION_DEADLINE: '3',
     OIDC_PROVIDERS: JSON.stringify([unreachable]),
+    ...unlimited,
   });
   const settings = { IDENTITY_URL: identity.http.url, DELETION_DEADLINE: '3' };
   const [licensing, crm, conversations] = await Promise.all([
