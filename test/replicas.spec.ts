@@ -145,7 +145,7 @@ describe('behind the gateway', () => {
     child.kill('SIGSTOP');
     const hungAt = outcomes.length;
     await moreThan(outcomes, hungAt + 100);
-    expect(outcomes.slice(0, hungAt + 100).every((status) => status === 200)).toBe(true);
+    expect(outcomes.slice(0, hungAt + 100).filter((status) => status !== 200)).toEqual([]);
     child.kill('SIGKILL');
     const killedAt = outcomes.length;
     await moreThan(outcomes, killedAt + 100);

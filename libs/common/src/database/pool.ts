@@ -14,8 +14,11 @@ export interface PoolOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Milliseconds after which PostgreSQL ends what a request left behind, and after which the client gives up on PostgreSQL. */
-export const timeouts = { statement: 10_000, lock: 5_000, idleInTransaction: 5_000, connect: 3_000, answer: 12_000 };
+/**
+ * Milliseconds after which PostgreSQL ends what a request left behind, and after which the client gives up on PostgreSQL. A
+ * frozen process loses its locks before those who wait for them give up.
+ */
+export const timeouts = { statement: 10_000, lock: 5_000, idleInTransaction: 3_000, connect: 3_000, answer: 12_000 };
 
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
