@@ -4,8 +4,7 @@ export default {
   testMatch: ['**/*.spec.js'],
   testEnvironment: 'node',
   transform: {},
-  // Many tests wait more than they compute: three share two processors well.
-  maxWorkers: 3,
+  maxWorkers: 2,
   testTimeout: 60_000,
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
   globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',

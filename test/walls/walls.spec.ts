@@ -156,7 +156,15 @@ describe('guards and queries alone', () => {
     for (const service of serviceNames) await world.databases[service].takePoliciesAway();
   });
 
-  it('answer everybody as the table says', async () => expect(await findFaults(world)).toEqual([]), patience);
+  it(
+    'answer everybody as the table says',
+    async () => {
+      // Whose token is no good is refused before any statement; owners may what admins may, and more.
+      const kinds = ['ended', 'outsider', 'stranger', 'viewer', 'member', 'platform'] as const;
+      expect(await findFaults(world, { kinds })).toEqual([]);
+    },
+    patience,
+  );
 
   it('tell nothing of what a stranger names in a body or a filter', async () =>
     expect(await crossingFaults(world)).toEqual([]));

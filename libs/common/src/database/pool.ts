@@ -18,7 +18,7 @@ export interface PoolOptions {
  * Milliseconds after which PostgreSQL ends what a request left behind, and after which the client gives up on PostgreSQL. A
  * frozen process loses its locks before those who wait for them give up.
  */
-export const timeouts = { statement: 10_000, lock: 5_000, idleInTransaction: 3_000, connect: 3_000, answer: 12_000 };
+export const timeouts = { statement: 10_000, lock: 5_000, idleInTransaction: 4_000, connect: 3_000, answer: 12_000 };
 
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
