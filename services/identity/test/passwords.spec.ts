@@ -79,22 +79,24 @@ async function fail(email: string, times: number, on = http): Promise<void> {
   for (let n = 0; n < times; n += 1) expect((await signIn(on, email, wrong)).body).toEqual(refused);
 }
 
-/** Median milliseconds of each kind of request, in rounds that alternate between them. */
-async function medians<Kind extends string>(
+/**
+ * Milliseconds of the fastest request of each kind, in rounds that alternate between them: work that one of them does beside
+ * the others shows in each of its requests, what else the machine does in some.
+ */
+async function fastest<Kind extends string>(
   kinds: Readonly<Record<Kind, () => Promise<unknown>>>,
   rounds: number,
 ): Promise<Record<Kind, number>> {
   const names = Object.keys(kinds) as Kind[];
-  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Kind, number[]>;
+  const times = Object.fromEntries(names.map((name) => [name, Infinity])) as Record<Kind, number>;
   for (let round = 0; round < rounds; round += 1) {
     for (const name of names) {
       const begin = performance.now();
       await kinds[name]();
-      times[name].push(performance.now() - begin);
+      times[name] = Math.min(times[name], performance.now() - begin);
     }
   }
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-  return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<Kind, number>;
+  return times;
 }
 
 const spread = (times: Record<string, number>): number =>
@@ -112,7 +114,7 @@ describe('time tells nobody whether an address has an account', () => {
     const [known, locked] = [await signUp(http), await signUp(http)];
     await fail(locked.email, 10);
     const patient = (await startIdentity(stack, { ...settings, PASSWORD_ATTEMPTS: '1000' })).http;
-    const times = await medians(
+    const times = await fastest(
       {
         unknown: refusal(patient, newEmail()),
         wrong: refusal(patient, known.email),
@@ -131,7 +133,7 @@ describe('time tells nobody whether an address has an account', () => {
     const limited = (await startIdentity(stack, { ...settings, AUTH_AUTOCONFIRM: 'false', RATE_LIMIT_SIGN_UP: '0/0' }))
       .http;
     const taken = async () => expect(outcome(await limited.post('/auth/v1/signup', { email, password }))).toBe('200');
-    expect(spread(await medians({ free: up(newEmail), taken }, 15))).toBeLessThan(1.5);
+    expect(spread(await fastest({ free: up(newEmail), taken }, 15))).toBeLessThan(1.5);
   });
 
   it('at sign-in with an imported hash that takes longer, which without a time for refusals would tell', async () => {
@@ -150,8 +152,8 @@ describe('time tells nobody whether an address has an account', () => {
       };
     };
     const { imported: bare, today: quick } = await at('0');
-    expect(spread(await medians({ bare, quick }, 3))).toBeGreaterThan(1.5);
-    expect(spread(await medians(await at('1000'), 3))).toBeLessThan(1.3);
+    expect(spread(await fastest({ bare, quick }, 3))).toBeGreaterThan(1.5);
+    expect(spread(await fastest(await at('1000'), 3))).toBeLessThan(1.3);
     await stack.sql('identity', `UPDATE users SET password_hash = NULL WHERE id = ANY ($1)`, [[slow.id, locked.id]]);
   });
 });
