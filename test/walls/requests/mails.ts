@@ -1,4 +1,4 @@
-import { newEmail, password } from '../../../services/identity/test/identity.js';
+import { newEmail } from '../../../services/identity/test/identity.js';
 import { nothing, type Prepare } from './prepared.js';
 
 const toSomebody: Prepare = () => ({ body: { email: newEmail() } });
@@ -14,5 +14,7 @@ export const mails: Record<string, Prepare> = {
   'GET /auth/v1/reauthenticate': nothing,
   'POST /auth/v1/reauthenticate': nothing,
   'POST /auth/v1/invite': toSomebody,
-  'POST /auth/v1/admin/generate_link': () => ({ body: { type: 'signup', email: newEmail(), password } }),
+  'POST /auth/v1/admin/generate_link': ({ tenant }) => ({
+    body: { type: 'recovery', email: tenant.people.member.email },
+  }),
 };

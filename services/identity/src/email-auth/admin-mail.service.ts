@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { SystemUnitOfWork, type Tx, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
+import { admitPlatformAdmin } from '#common/operations/index';
 import { userAnswer } from '../auth/answers.js';
 import { authValidationFailed } from '../auth/auth-form.js';
 import { Passwords } from '../auth/passwords.js';
@@ -93,7 +94,7 @@ export class AdminMailService {
 
   /** Looks first whether the caller still may, then acts on whom the caller cannot see. */
   private async run<T>(context: RequestContext, work: (tx: Tx) => Promise<T>): Promise<T> {
-    await this.unitOfWork.read(context, { text: 'SELECT' });
+    await admitPlatformAdmin(this.unitOfWork, context);
     const { trace, userId: actorId } = context;
     return this.system.run({ trace, actorId }, work).catch((error: unknown) => {
       throw error instanceof Problem && error.code === 'user_already_exists' ? emailExists() : error;
