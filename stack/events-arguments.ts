@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import { type ServiceName, serviceNames, topology } from '#common/contracts/topology';
-import { messageOf, StackError } from './stack-error.js';
+import { fault, parsed } from './arguments.js';
 
 export const eventCommands = ['status', 'parked', 'replay', 'discard', 'rebuild', 'deletions'] as const;
 
@@ -58,14 +57,12 @@ const places: Readonly<Record<EventArguments['command'], readonly string[]>> = {
 
 const reasonLimit = 500;
 
-const fault = (message: string): StackError => new StackError(`${message} (--help shows how)`);
-
 /**
  * Reads the command line; undefined when only help is wanted.
  * @throws StackError that says what is wrong with it
  */
 export function eventArguments(given: readonly string[]): EventArguments | undefined {
-  const { values, positionals } = parsed(given);
+  const { values, positionals } = parsed({ args: [...given], options, allowPositionals: true });
   const [name, ...rest] = positionals;
   if (values.help || name === undefined) return undefined;
   const command = eventCommands.find((known) => known === name);
@@ -90,14 +87,6 @@ export function eventArguments(given: readonly string[]): EventArguments | undef
     id: values.id,
     limit,
   };
-}
-
-function parsed(given: readonly string[]) {
-  try {
-    return parseArgs({ args: [...given], options, allowPositionals: true });
-  } catch (error) {
-    throw fault(messageOf(error).replace(/\. To specify.*/s, ''));
-  }
 }
 
 const serviceOf = (name: string | undefined): ServiceName | undefined =>

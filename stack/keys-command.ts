@@ -1,13 +1,13 @@
-import { parseArgs } from 'node:util';
 import { isUUID } from 'class-validator';
 import type { SystemUnitOfWork } from '#common/database/unit-of-work';
 import { Problem } from '#common/http/problem';
 import { continueTrace } from '#common/observability/trace';
 import { type KeyRow, keysText, requestRotation, revokeKey } from '../services/identity/src/auth/keys/key-rows.js';
+import { fault, parsed } from './arguments.js';
 import { databaseSettings } from './launch-settings.js';
 import { answerOf, withServices } from './service-access.js';
 import type { StackSettings } from './settings.js';
-import { messageOf, StackError } from './stack-error.js';
+import { StackError } from './stack-error.js';
 import { table } from './table.js';
 import type { Terminal } from './terminal.js';
 
@@ -60,14 +60,10 @@ export async function runKeys(
 }
 
 function argumentsOf(given: readonly string[]) {
-  try {
-    const { values } = parseArgs({ args: [...given], options });
-    if ([values.now, values.revoke !== undefined, values.list].filter(Boolean).length > 1)
-      throw new StackError('--now, --revoke and --list exclude each other');
-    return values;
-  } catch (error) {
-    throw new StackError(`${messageOf(error).replace(/\. To specify.*/s, '')} (--help shows how)`);
-  }
+  const { values } = parsed({ args: [...given], options });
+  if ([values.now, values.revoke !== undefined, values.list].filter(Boolean).length > 1)
+    throw fault('--now, --revoke and --list exclude each other');
+  return values;
 }
 
 async function act({ list, now = false, revoke }: Asked, system: SystemUnitOfWork): Promise<string[]> {

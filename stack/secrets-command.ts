@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { SealedColumn } from '#common/crypto/index';
 import type { SystemUnitOfWork } from '#common/database/unit-of-work';
 import { sealedColumns } from '../services/identity/src/database/sealed-columns.js';
+import { fault, parsed } from './arguments.js';
 import { DataFolder } from './data-folder.js';
 import { databaseSettings } from './launch-settings.js';
 import { MasterKeySource } from './master-key-source.js';
 import { type KeyCounts, Resealing } from './resealing.js';
 import { answerOf, withServices } from './service-access.js';
 import type { StackSettings } from './settings.js';
-import { messageOf, StackError } from './stack-error.js';
+import { StackError } from './stack-error.js';
 import { table } from './table.js';
 import type { Terminal } from './terminal.js';
 
@@ -67,16 +67,11 @@ export async function runSecrets(
 
 function secretsArguments(given: readonly string[]): Arguments | undefined {
   const options = { help: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, drop: { type: 'boolean' } } as const;
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...given], options: { ...options, batch: { type: 'string' } } }));
-  } catch (error) {
-    throw new StackError(`${messageOf(error).replace(/\. To specify.*/s, '')} (--help shows how)`);
-  }
+  const { values } = parsed({ args: [...given], options: { ...options, batch: { type: 'string' } } });
   if (values.help) return undefined;
   const batch = Number(values.batch ?? 500);
   if (!Number.isInteger(batch) || batch < 1 || batch > 10_000) {
-    throw new StackError('--batch is a number from 1 to 10000 (--help shows how)');
+    throw fault('--batch is a number from 1 to 10000');
   }
   return { dryRun: values['dry-run'] ?? false, drop: values.drop ?? false, batch };
 }

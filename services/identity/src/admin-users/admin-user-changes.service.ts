@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { Problem } from '#common/http/index';
 import { userAnswer } from '../auth/answers.js';
 import { authValidationFailed } from '../auth/auth-form.js';
 import { Passwords } from '../auth/passwords.js';
@@ -12,14 +11,12 @@ import { endSessions, lockSessions } from '../sessions/sessions.js';
 import { endOfBan } from '../users/bans.js';
 import { eraseUser } from '../users/erasure.js';
 import { mergeMetadata } from '../users/metadata.js';
-import { userIdIsTaken } from '../users/user.errors.js';
+import { asEmailExists, userIdIsTaken } from '../users/user.errors.js';
 import { tellUserUpdated } from '../users/user.events.js';
 import { User } from '../users/user.entity.js';
-import { type Account, registerUser, userColumns } from '../users/users.js';
-import { emailExists, userHasMoved, userNotFound } from './admin-users.errors.js';
+import { type Account, type AccountRow, registerUser, userColumns } from '../users/users.js';
+import { userHasMoved, userNotFound } from './admin-users.errors.js';
 import type { ChangeUserBody, CreateUserBody } from './dto/bodies.js';
-
-type AccountRow = Account & Record<string, unknown>;
 
 /** What a platform admin does to the accounts of others. Every change is told, with who made it. */
 @Injectable()
@@ -50,7 +47,7 @@ export class AdminUserChangesService {
         bannedUntil: body.ban_duration === undefined ? null : endOfBan(body.ban_duration, tx.now),
       });
     };
-    return userAnswer(await this.unitOfWork.run(context, make).catch(withEmailExists(email)));
+    return userAnswer(await this.unitOfWork.run(context, make).catch(asEmailExists));
   }
 
   /** A new password, and a ban, end the user's sessions. */
@@ -78,7 +75,7 @@ export class AdminUserChangesService {
       tellUserUpdated(tx, next, changed);
       return next;
     };
-    return userAnswer(await this.unitOfWork.run(context, change).catch(withEmailExists(body.email)));
+    return userAnswer(await this.unitOfWork.run(context, change).catch(asEmailExists));
   }
 
   async erase(context: RequestContext, id: string): Promise<void> {
@@ -166,11 +163,3 @@ function changedBy(body: ChangeUserBody, user: Account, now: Date) {
     version: user.version + 1,
   };
 }
-
-/** Supabase Auth has another code for a taken address when it is an administrator who names it. */
-const withEmailExists =
-  (email: string | undefined) =>
-  (error: unknown): never => {
-    if (email !== undefined && error instanceof Problem && error.code === 'user_already_exists') throw emailExists();
-    throw error;
-  };

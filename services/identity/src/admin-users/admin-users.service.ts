@@ -3,10 +3,8 @@ import type { RequestContext } from '#common/auth/index';
 import { UnitOfWork } from '#common/database/index';
 import { userAnswer } from '../auth/answers.js';
 import { type FactorAnswer, factorsOfUser } from '../mfa/factor.columns.js';
-import { type Account, userColumns } from '../users/users.js';
+import { type AccountRow, userColumns } from '../users/users.js';
 import { userNotFound } from './admin-users.errors.js';
-
-type AccountRow = Account & Record<string, unknown>;
 
 /** One page with the number of all users; a page beyond the last is one row without a user. */
 const listText = `

@@ -14,6 +14,12 @@ interface AccessToken {
   readonly expiresAt: number;
 }
 
+/** What a browser is given of a session, in the fragment of a URL. */
+export function fragmentOf(session: Awaited<ReturnType<AccessTokens['answer']>>): Record<string, string> {
+  const { access_token, expires_at, expires_in, refresh_token, token_type } = session;
+  return { access_token, expires_at: `${expires_at}`, expires_in: `${expires_in}`, refresh_token, token_type };
+}
+
 /** Signs what Supabase Auth puts into an access token. */
 @Injectable()
 export class AccessTokens {

@@ -13,15 +13,13 @@ import { insufficientAal } from '../mfa/factor.errors.js';
 import { mergeMetadata } from '../users/metadata.js';
 import { User } from '../users/user.entity.js';
 import { accountErased } from '../users/user.errors.js';
-import { type Account, userColumns } from '../users/users.js';
+import { type AccountRow, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
 import type { UpdateUserBody } from './dto/bodies.js';
 import { codeChallengeOf } from './flow-states.js';
 import { Passwords } from './passwords.js';
 import { assertStrong } from './sign-in.service.js';
-
-type AccountRow = Account & Record<string, unknown>;
 
 const ownAccount = `SELECT ${userColumns} FROM users AS u WHERE u.id = app.usr()`;
 
@@ -80,8 +78,7 @@ export class AccountService {
   /** Sends a code by which the user proves again who it is. */
   async reauthenticate(context: RequestContext): Promise<object> {
     await this.unitOfWork.run(context, async (tx) => {
-      const [user] = await tx.query<AccountRow>(`${ownAccount} FOR UPDATE`);
-      if (!user) throw accountErased();
+      const { user } = await lockAccount(tx, context);
       await this.reauthentication.send(tx, user);
     });
     this.mailSender.wake();

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { hashOf, randomSecret } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
-import { hashOf, randomSecret } from '../sessions/refresh-tokens.js';
 import type { SignInMethod } from '../sessions/session.entity.js';
 import { authValidationFailed } from './auth-form.js';
 import type { ExternalIdentity } from './external/external-identity.js';

@@ -7,7 +7,7 @@ import { Mails } from '../mail/mails.js';
 import { Redirects } from '../one-time/redirects.js';
 import { TokenMails } from '../one-time/token-mails.js';
 import { User } from '../users/user.entity.js';
-import { type Account, despiteRace, registerUser, userColumns } from '../users/users.js';
+import { type Account, blankAccount, despiteRace, lockByAddress, registerUser } from '../users/users.js';
 import type { CodeChallenge } from './flow-states.js';
 
 interface NewAccount {
@@ -42,10 +42,7 @@ export class PendingSignUps {
     const answered = await despiteRace(() =>
       this.system.run({ trace }, async (tx) => {
         await this.mails.takeTurn(tx, 'signup', email);
-        const [known] = await tx.query<Account & Record<string, unknown>>(
-          `SELECT ${userColumns} FROM users AS u WHERE u.email = $1 FOR UPDATE`,
-          [email],
-        );
+        const known = await lockByAddress(tx, email);
         if (known && known.emailConfirmedAt !== null) {
           this.tokenMails.prepare(tx, { ...proof, userId: tx.newId() });
           this.mails.queue(tx, { to: email, template: 'account_exists', values: { site: this.redirects.site } });
@@ -68,20 +65,7 @@ function startAgain(tx: Tx, { id }: Account, { passwordHash, userMetadata = {} }
 }
 
 /** What a new account would look like. */
-function stranger({ email, userMetadata = {} }: NewAccount): Account {
-  const now = new Date();
-  return {
-    id: randomUUID(),
-    email,
-    emailConfirmedAt: null,
-    appMetadata: { provider: 'email', providers: ['email'] },
-    userMetadata,
-    lastSignInAt: null,
-    createdAt: now,
-    updatedAt: now,
-    newEmail: null,
-    invitedAt: null,
-    version: 1,
-    identities: [],
-  };
-}
+const stranger = ({ email, userMetadata = {} }: NewAccount): Account => ({
+  ...blankAccount(randomUUID(), email, new Date()),
+  userMetadata,
+});

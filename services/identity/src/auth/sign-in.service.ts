@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { hashOf } from '#common/crypto/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
-import { addressHash, isLocked, PasswordFailures } from '../limits/password-failures.js';
+import { isLocked, PasswordFailures } from '../limits/password-failures.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
-import { type Account, noteSignIn, registerUser, userColumns } from '../users/users.js';
+import { type AccountRow, noteSignIn, registerUser, userColumns } from '../users/users.js';
 import { AccessTokens } from './access-tokens.js';
 import { userAnswer } from './answers.js';
 import { emailNotConfirmed, invalidCredentials, weakPassword } from './auth-form.js';
@@ -84,7 +85,7 @@ export class SignInService {
 
   /** Resolves with nothing when what was compared is no longer the account's, or it was locked meanwhile. */
   private async attempt(trace: Trace, { email, password }: SignInBody): Promise<LiveSession | undefined> {
-    const hash = addressHash(email);
+    const hash = hashOf(email);
     const [known] = await this.system.read<Known>({ text: knownText, values: [email, hash] });
     const { id, password_hash: stored, is_confirmed, is_locked, are_imported } = known!;
     const refusalTime = are_imported ? this.config.PASSWORD_REFUSAL_TIME : 0;
@@ -97,7 +98,7 @@ export class SignInService {
     const renewed = await this.passwords.renewed(password, stored!);
     return this.system.run({ trace, actorId: id }, async (tx) => {
       const values = [id, stored, hash, tx.now, renewed ?? null];
-      const [user] = await tx.query<Account & Record<string, unknown>>(signedInText, values);
+      const [user] = await tx.query<AccountRow>(signedInText, values);
       return user && this.sessions.open(tx, user, 'password');
     });
   }

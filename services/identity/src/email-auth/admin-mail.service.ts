@@ -8,12 +8,12 @@ import { authValidationFailed } from '../auth/auth-form.js';
 import { Passwords } from '../auth/passwords.js';
 import { assertStrong } from '../auth/sign-in.service.js';
 import { MailSender } from '../mail/mail-sender.js';
-import { emailExists } from '../one-time/email-changes.js';
 import type { Purpose } from '../one-time/one-time-token.entity.js';
 import { Redirects } from '../one-time/redirects.js';
 import { type Proof, type ProofRequest, TokenMails } from '../one-time/token-mails.js';
+import { asEmailExists, emailExists } from '../users/user.errors.js';
 import { User } from '../users/user.entity.js';
-import { type Account, registerUser, userColumns } from '../users/users.js';
+import { type Account, lockByAddress, registerUser } from '../users/users.js';
 import type { GenerateLinkBody, InviteBody, LinkType } from './dto/bodies.js';
 
 const userNotFound = (): Problem => new Problem(404, 'user_not_found', 'User with this email not found');
@@ -63,7 +63,7 @@ export class AdminMailService {
   private async subjectOf(tx: Tx, body: GenerateLinkBody, passwordHash: string | null): Promise<[Account, LinkType]> {
     const { type, email, data, new_email: newEmail } = body;
     if (type === 'invite') return [await this.invited(tx, email, data), type];
-    const known = await findUser(tx, email);
+    const known = await lockByAddress(tx, email);
     if (type === 'signup' || (type === 'magiclink' && !known)) {
       if (type === 'signup' && passwordHash === null) throw authValidationFailed('Signup requires a valid password');
       if (known && known.emailConfirmedAt !== null) throw emailExists();
@@ -75,13 +75,13 @@ export class AdminMailService {
     if (!known) throw userNotFound();
     if (type === 'magiclink' || type === 'recovery') return [known, type];
     if (newEmail === undefined) throw authValidationFailed('new_email is required');
-    if (await findUser(tx, newEmail)) throw emailExists();
+    if (await lockByAddress(tx, newEmail)) throw emailExists();
     tx.update(User, { id: known.id }, { newEmail, updatedAt: tx.now });
     return [{ ...known, newEmail, updatedAt: tx.now }, type];
   }
 
   private async invited(tx: Tx, email: string, data: object | undefined): Promise<Account> {
-    const known = await findUser(tx, email);
+    const known = await lockByAddress(tx, email);
     if (!known) {
       const userMetadata = data ?? {};
       return registerUser(tx, { ...pending, email, passwordHash: null, userMetadata, invited: true });
@@ -96,21 +96,11 @@ export class AdminMailService {
   private async run<T>(context: RequestContext, work: (tx: Tx) => Promise<T>): Promise<T> {
     await admitPlatformAdmin(this.unitOfWork, context);
     const { trace, userId: actorId } = context;
-    return this.system.run({ trace, actorId }, work).catch((error: unknown) => {
-      throw error instanceof Problem && error.code === 'user_already_exists' ? emailExists() : error;
-    });
+    return this.system.run({ trace, actorId }, work).catch(asEmailExists);
   }
 }
 
 const pending = { confirmed: false, signsIn: false } as const;
-
-async function findUser(tx: Tx, email: string): Promise<Account | undefined> {
-  const [user] = await tx.query<Account & Record<string, unknown>>(
-    `SELECT ${userColumns} FROM users AS u WHERE u.email = $1 FOR UPDATE`,
-    [email],
-  );
-  return user;
-}
 
 const linkAnswer = (user: Account, type: LinkType, { link, token, code }: Proof, { redirectTo }: ProofRequest) => ({
   ...userAnswer(user),

@@ -6,7 +6,7 @@ import { type MailKind, Mails } from '../mail/mails.js';
 import { type Continuation, EmailChanges } from '../one-time/email-changes.js';
 import type { Purpose } from '../one-time/one-time-token.entity.js';
 import { TokenMails } from '../one-time/token-mails.js';
-import { type Account, despiteRace, registerUser, userColumns } from '../users/users.js';
+import { type Account, type AccountRow, blankAccount, despiteRace, registerUser, userColumns } from '../users/users.js';
 
 interface MailRequest {
   /** Of the interval between two mails. */
@@ -58,7 +58,7 @@ export class EmailAuthService {
   async resendEmailChange(trace: Trace, email: string, continuation: Continuation): Promise<object> {
     await this.system.run({ trace }, async (tx) => {
       await this.mails.takeTurn(tx, 'email_change', email);
-      const [known] = await tx.query<Account & Record<string, unknown>>(
+      const [known] = await tx.query<AccountRow>(
         `SELECT ${userColumns} FROM users AS u WHERE u.email = $1 AND u.new_email IS NOT NULL`,
         [email],
       );
@@ -95,16 +95,7 @@ const newcomer = { passwordHash: null, confirmed: false, signsIn: false } as con
 
 /** Stands in where nobody has asked for a change. */
 const nobody = (tx: Tx, email: string): Account => ({
-  id: tx.newId(),
-  email,
+  ...blankAccount(tx.newId(), email, tx.now),
   newEmail: `${tx.newId()}@nobody.invalid`,
   emailConfirmedAt: tx.now,
-  appMetadata: {},
-  userMetadata: {},
-  lastSignInAt: null,
-  createdAt: tx.now,
-  updatedAt: tx.now,
-  invitedAt: null,
-  version: 1,
-  identities: [],
 });

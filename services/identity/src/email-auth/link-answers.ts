@@ -1,4 +1,5 @@
 import { Problem } from '#common/http/index';
+import { fragmentOf } from '../auth/access-tokens.js';
 import { pkcePrefix } from '../one-time/one-time-tokens.js';
 import { acceptedSoFar, type LinkOutcome } from './verification.service.js';
 
@@ -26,17 +27,6 @@ export function answerUrl(redirectTo: string, type: string, token: string, outco
     if (isPkce) url.searchParams.set('message', acceptedSoFar);
     url.hash = new URLSearchParams({ message: acceptedSoFar }).toString();
   } else if ('code' in outcome) url.searchParams.set('code', outcome.code);
-  else {
-    const { access_token, expires_at, expires_in, refresh_token, token_type } = outcome.session;
-    const told = {
-      access_token,
-      expires_at: `${expires_at}`,
-      expires_in: `${expires_in}`,
-      refresh_token,
-      token_type,
-      type,
-    };
-    url.hash = new URLSearchParams(told).toString();
-  }
+  else url.hash = new URLSearchParams({ ...fragmentOf(outcome.session), type }).toString();
   return url.href;
 }

@@ -5,14 +5,15 @@ import type { Trace } from '#common/observability/index';
 import { AccessTokens } from '../auth/access-tokens.js';
 import { authValidationFailed } from '../auth/auth-form.js';
 import { FlowStates } from '../auth/flow-states.js';
-import { EmailChanges, emailExists } from '../one-time/email-changes.js';
+import { EmailChanges } from '../one-time/email-changes.js';
 import type { Purpose } from '../one-time/one-time-token.entity.js';
 import { OneTimeTokens, type UsedToken } from '../one-time/one-time-tokens.js';
 import { type SignInMethod } from '../sessions/session.entity.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
+import { asEmailExists } from '../users/user.errors.js';
 import { User } from '../users/user.entity.js';
 import { tellUserUpdated } from '../users/user.events.js';
-import { type Account, noteSignIn, userColumns } from '../users/users.js';
+import { type Account, type AccountRow, noteSignIn, userColumns } from '../users/users.js';
 import type { VerificationType, VerifyBody } from './dto/bodies.js';
 
 /** Purposes of the tokens that each type accepts; a newcomer who asked for a link to sign in thereby signs up. */
@@ -102,17 +103,12 @@ export class VerificationService {
     trace: Trace,
     work: (tx: Tx) => Promise<Outcome | undefined>,
   ): Promise<Outcome | undefined> {
-    return this.system.run({ trace }, work).catch((error: unknown) => {
-      throw error instanceof Problem && error.code === 'user_already_exists' ? emailExists() : error;
-    });
+    return this.system.run({ trace }, work).catch(asEmailExists);
   }
 
   /** The account of a token, as it is now that the token has shown who reads the mail of its address. */
   private async prove(tx: Tx, token: UsedToken): Promise<Account | 'waiting' | undefined> {
-    const [user] = await tx.query<Account & Record<string, unknown>>(
-      `SELECT ${userColumns} FROM users AS u WHERE u.id = $1`,
-      [token.userId],
-    );
+    const [user] = await tx.query<AccountRow>(`SELECT ${userColumns} FROM users AS u WHERE u.id = $1`, [token.userId]);
     if (!user) return undefined;
     if (token.purpose.startsWith('email_change')) return this.emailChanges.agree(tx, user, token);
     if (token.email !== user.email) return undefined;

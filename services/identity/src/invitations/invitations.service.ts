@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { hashOf } from '#common/crypto/index';
 import type { RequestContext } from '#common/auth/index';
 import { UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
@@ -6,7 +7,6 @@ import { alreadyMember } from '../organizations/organization.errors.js';
 import { profileAnswer, profileColumns } from '../profiles/profile.columns.js';
 import type { Profile } from '../profiles/profile.entity.js';
 import { tellProfileUpdated } from '../profiles/profile.events.js';
-import { hashOf } from '../sessions/refresh-tokens.js';
 
 const invitationNotFound = (): Problem =>
   new Problem(404, 'invitation_not_found', 'The invitation is unknown, used up, expired, or for another address.');

@@ -1,6 +1,6 @@
+import { hashOf, randomSecret } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
 import type { Profile } from '../profiles/profile.entity.js';
-import { hashOf, randomSecret } from '../sessions/refresh-tokens.js';
 import { Invitation } from './invitation.entity.js';
 
 /** Milliseconds for which an invitation can be accepted: 48 hours. */

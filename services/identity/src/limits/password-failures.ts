@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { hashOf } from '#common/crypto/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { IdentityConfig } from '../identity.config.js';
-
-export const addressHash = (email: string): Buffer => createHash('sha256').update(email).digest();
 
 /** Whether passwords for an address (by its hash) are refused at the moment, right or wrong. */
 export const isLocked = (hash: string): string =>
@@ -43,4 +41,4 @@ export class PasswordFailures {
 
 /** Somebody has proved to hold the address: its wrong passwords are forgotten. */
 export const forgetFailures = (tx: Tx, email: string): void =>
-  tx.execute(`DELETE FROM password_failures WHERE address_hash = $1`, [addressHash(email)]);
+  tx.execute(`DELETE FROM password_failures WHERE address_hash = $1`, [hashOf(email)]);

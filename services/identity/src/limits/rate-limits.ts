@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import ipaddr from 'ipaddr.js';
+import { hashOf } from '#common/crypto/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { IdentityConfig } from '../identity.config.js';
 
@@ -74,7 +74,7 @@ export class RateLimits {
     const add = (kind: string, quota: number, whom: string | undefined): void => {
       if (quota === 0 || whom === undefined) return;
       const policy = `${name}_per_${kind}`;
-      counted.push({ policy, quota, key: createHash('sha256').update(`${policy} ${whom}`).digest() });
+      counted.push({ policy, quota, key: hashOf(`${policy} ${whom}`) });
     };
     add('client', perClient, client);
     add('account', perAccount, account);

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { SecretBox } from '#common/crypto/index';
+import { hashOf, SecretBox } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import { IdentityConfig } from '../identity.config.js';
@@ -40,7 +39,7 @@ export class Mails {
 
   /** Whether an address may be sent a mail of this kind now, and if not, in how many seconds; 0 takes the turn. */
   async turn(tx: Tx, kind: MailKind, address: string): Promise<number> {
-    const key = createHash('sha256').update(`${kind}:${address}`).digest();
+    const key = hashOf(`${kind}:${address}`);
     const [row] = await tx.query<{ wait: number }>(`SELECT app.take_mail_turn($1, $2) AS wait`, [
       key,
       this.config.MAIL_MIN_INTERVAL,

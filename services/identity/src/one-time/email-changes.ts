@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestTx, Tx } from '#common/database/index';
-import { Problem } from '#common/http/index';
 import type { CodeChallenge } from '../auth/flow-states.js';
 import { IdentityConfig } from '../identity.config.js';
 import { Mails } from '../mail/mails.js';
 import { profileColumns } from '../profiles/profile.columns.js';
 import { Profile } from '../profiles/profile.entity.js';
 import { tellProfileDeleted, tellProfileUpdated } from '../profiles/profile.events.js';
+import { emailExists } from '../users/user.errors.js';
 import { User } from '../users/user.entity.js';
 import { tellUserUpdated } from '../users/user.events.js';
 import { type Account } from '../users/users.js';
@@ -18,9 +18,6 @@ export interface Continuation {
   readonly codeChallenge: CodeChallenge | null;
   readonly redirectTo: string;
 }
-
-export const emailExists = (): Problem =>
-  new Problem(422, 'email_exists', 'A user with this email address has already been registered');
 
 /** Changes of a user's address: whoever reads the mail of the new one agrees, and by default of the old one, too. */
 @Injectable()

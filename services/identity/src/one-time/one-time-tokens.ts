@@ -1,9 +1,8 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { SecretBox } from '#common/crypto/index';
+import { SecretBox, hashOf, randomSecret } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
 import type { CodeChallenge } from '../auth/flow-states.js';
-import { hashOf, randomSecret } from '../sessions/refresh-tokens.js';
 import type { Purpose } from './one-time-token.entity.js';
 
 /** Milliseconds for which a token holds. */

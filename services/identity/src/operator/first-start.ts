@@ -1,7 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Loop } from '#common/events/index';
-import { Problem } from '#common/http/index';
 import { continueTrace, createLogger } from '#common/observability/index';
 import { Passwords } from '../auth/passwords.js';
 import { SigningKeys } from '../auth/keys/signing-keys.js';
@@ -10,6 +9,7 @@ import { tellOrganizationCreated } from '../organizations/organization.events.js
 import { Profile } from '../profiles/profile.entity.js';
 import { tellProfileCreated } from '../profiles/profile.events.js';
 import { normalizeEmail } from '../users/email-address.js';
+import { isTaken } from '../users/user.errors.js';
 import { registerUser } from '../users/users.js';
 
 const operatorName = 'Clarity';
@@ -63,7 +63,7 @@ export class FirstStart implements OnApplicationBootstrap, BeforeApplicationShut
         this.write(tx, normalizeEmail(email), passwordHash),
       );
     } catch (error) {
-      if (!(error instanceof Problem && error.code === 'user_already_exists')) throw error;
+      if (!isTaken(error)) throw error;
       this.logger.error('no platform admin yet: somebody has signed up with PLATFORM_ADMIN_EMAIL; set another one');
     }
   }

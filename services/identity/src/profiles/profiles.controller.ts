@@ -23,7 +23,6 @@ export class ProfilesController {
     return this.profiles.list(context, organizationId, query);
   }
 
-  /** Where addresses are confirmed at once (the local stack), the answer carries the token, too, which else only the mail does. */
   @Post()
   @Allow('admin')
   async invite(
@@ -32,9 +31,9 @@ export class ProfilesController {
     @Body() body: InviteProfile,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { profile, token } = await this.profiles.invite(context, organizationId, body);
-    reply.header('location', `/v1/organizations/${organizationId}/profiles/${profile.id}`);
-    return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
+    const invited = await this.profiles.invite(context, organizationId, body);
+    reply.header('location', `/v1/organizations/${organizationId}/profiles/${invited.profile.id}`);
+    return this.answerOf(invited);
   }
 
   @Post(':profileId/resend')
@@ -45,8 +44,7 @@ export class ProfilesController {
     @Param('organizationId') organizationId: string,
     @Param('profileId') profileId: string,
   ) {
-    const { profile, token } = await this.profiles.inviteAgain(context, organizationId, profileId);
-    return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
+    return this.answerOf(await this.profiles.inviteAgain(context, organizationId, profileId));
   }
 
   @Get(':profileId')
@@ -80,5 +78,10 @@ export class ProfilesController {
     @Param('profileId') profileId: string,
   ): Promise<void> {
     await this.profiles.remove(context, organizationId, profileId);
+  }
+
+  /** Where addresses are confirmed at once (the local stack), the answer carries the token, too, which else only the mail does. */
+  private answerOf({ profile, token }: Awaited<ReturnType<ProfilesService['invite']>>) {
+    return { ...profile, ...(this.config.AUTH_AUTOCONFIRM && { invitationToken: token }) };
   }
 }

@@ -4,7 +4,7 @@ import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
 import { recordAct } from '../audit/record-act.js';
-import { renewInvitation, writeInvitation } from '../invitations/invitations.js';
+import { type NewInvitation, renewInvitation, writeInvitation } from '../invitations/invitations.js';
 import { InvitationMails } from '../invitations/invitation-mails.js';
 import type { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
 import {
@@ -91,11 +91,8 @@ export class ProfilesService {
         version: 1,
       };
       tx.insert(Profile, profile);
-      const { token, expiresAt } = writeInvitation(tx, profile);
-      const inviting = { organization: found.name, inviter: context.email };
-      await this.invitations.queue(tx, { ...profile, ...inviting, token });
       tellProfileCreated(tx, profile);
-      return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
+      return this.deliver(tx, context, profile, found.name, writeInvitation(tx, profile));
     });
     this.invitations.send();
     return invited;
@@ -107,14 +104,22 @@ export class ProfilesService {
       const { profile, callerRole, organization } = await this.lock(tx, organizationId, id);
       if (!mayManage(callerRole, profile.role)) throw insufficientRole();
       if (profile.userId !== null) throw alreadyMember();
-      const { token, expiresAt } = renewInvitation(tx, profile);
-      const inviting = { organization, inviter: context.email };
-      await this.invitations.queue(tx, { ...profile, email: profile.email!, ...inviting, token });
       recordAct(tx, { type: 'invitation.resent', targetId: id, userId: tx.caller.userId });
-      return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
+      return this.deliver(tx, context, profile, organization, renewInvitation(tx, profile));
     });
     this.invitations.send();
     return invited;
+  }
+
+  private async deliver(
+    tx: RequestTx,
+    { email: inviter }: RequestContext,
+    profile: Profile,
+    organization: string,
+    { token, expiresAt }: NewInvitation,
+  ) {
+    await this.invitations.queue(tx, { ...profile, email: profile.email!, organization, inviter, token });
+    return { profile: profileAnswer({ ...profile, invitationExpiresAt: expiresAt }), token };
   }
 
   change(context: RequestContext, organizationId: string, id: string, { role }: ChangeProfile) {

@@ -1,7 +1,7 @@
+import { randomSecret } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
 import type { Account } from '../users/users.js';
-import { RefreshToken } from './refresh-token.entity.js';
-import { hashOf, randomSecret } from './refresh-tokens.js';
+import { insertToken } from './refresh-tokens.js';
 import { Session, type AuthenticationMethod } from './session.entity.js';
 import type { LiveSession } from './sessions.js';
 
@@ -25,13 +25,7 @@ export function raiseSession(
     [id, userId, session.aal, JSON.stringify(amr), factorId, tx.now],
   );
   tx.execute(`DELETE FROM refresh_tokens WHERE session_id = $1 AND user_id = $2`, [id, userId]);
-  tx.insert(RefreshToken, {
-    id: tx.newId(),
-    sessionId: id,
-    userId,
-    tokenHash: hashOf(refreshToken),
-    createdAt: tx.now,
-  });
+  insertToken(tx, session, refreshToken);
   return { user, session, refreshToken };
 }
 

@@ -1,9 +1,13 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { hashOf } from '#common/crypto/index';
+import type { Tx } from '#common/database/index';
+import { RefreshToken } from './refresh-token.entity.js';
+import type { Session } from './session.entity.js';
 
-/** A random secret of 256 bits, as text that fits into URLs and JSON. */
-export const randomSecret = (): string => randomBytes(32).toString('base64url');
-
-export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
+/** Writes the refresh token of a session that is live from now on. */
+export function insertToken(tx: Tx, { id: sessionId, userId }: Pick<Session, 'id' | 'userId'>, token: string): void {
+  tx.insert(RefreshToken, { id: tx.newId(), sessionId, userId, tokenHash: hashOf(token), createdAt: tx.now });
+}
 
 /**
  * The token that replaces another. It follows from it and the session's key, so that a client that asks twice is told the

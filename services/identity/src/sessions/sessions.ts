@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { SessionRevoked } from '#common/contracts/index';
-import { SecretBox } from '#common/crypto/index';
+import { hashOf, randomSecret, SecretBox } from '#common/crypto/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { assertNotBanned } from '../users/bans.js';
 import { forgetFailures } from '../limits/password-failures.js';
-import { type Account, userColumns } from '../users/users.js';
+import { type Account, type AccountRow, userColumns } from '../users/users.js';
 import { RefreshToken } from './refresh-token.entity.js';
-import { hashOf, randomSecret, successorOf } from './refresh-tokens.js';
+import { insertToken, successorOf } from './refresh-tokens.js';
 import { Session, type SignInMethod } from './session.entity.js';
 
 /** Milliseconds in which a used refresh token still answers: two tabs, or an answer that was lost. */
@@ -64,7 +64,7 @@ export class Sessions {
     const session = { id, userId: user.id, aal: 'aal1', amr };
     const refreshKey = this.box.seal(randomSecret(), contextOf(id));
     tx.insert(Session, { ...session, refreshKey, createdAt: tx.now });
-    this.insertToken(tx, session, refreshToken);
+    insertToken(tx, session, refreshToken);
     return { user, session, refreshToken };
   }
 
@@ -91,10 +91,9 @@ export class Sessions {
     const presented = tokens.find((row) => row.token_hash.equals(hash));
     const live = tokens.find((row) => row.used_at === null);
     if (!presented || !live) return tokenNotFound();
-    const [user] = await tx.query<Account & { [column: string]: unknown }>(
-      `SELECT ${userColumns} FROM users AS u WHERE u.id = $1`,
-      [session.userId],
-    );
+    const [user] = await tx.query<AccountRow>(`SELECT ${userColumns} FROM users AS u WHERE u.id = $1`, [
+      session.userId,
+    ]);
     assertNotBanned(user!, tx.now);
     const refreshKey = this.box.open(session.refreshKey, contextOf(session.id));
     if (presented === live) {
@@ -112,13 +111,8 @@ export class Sessions {
 
   private replace(tx: Tx, session: SessionClaims, used: TokenRow, successor: string): void {
     tx.update(RefreshToken, { id: used.id }, { usedAt: tx.now });
-    this.insertToken(tx, session, successor);
+    insertToken(tx, session, successor);
     tx.update(Session, { id: session.id }, { refreshedAt: tx.now });
-  }
-
-  private insertToken(tx: Tx, session: SessionClaims, token: string): void {
-    const { id: sessionId, userId } = session;
-    tx.insert(RefreshToken, { id: tx.newId(), sessionId, userId, tokenHash: hashOf(token), createdAt: tx.now });
   }
 }
 

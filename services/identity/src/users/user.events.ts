@@ -5,7 +5,7 @@ import type { Account } from './users.js';
 /** @param changed names of what has changed, never values */
 export function tellUserUpdated(
   tx: Tx,
-  { id, email, emailConfirmedAt, version }: Account,
+  { id, email, emailConfirmedAt, version }: Pick<Account, 'id' | 'email' | 'emailConfirmedAt' | 'version'>,
   changed: readonly string[],
 ): void {
   tx.emit(UserUpdated, {

@@ -1,8 +1,8 @@
 import { UserRegistered } from '#common/contracts/index';
 import type { Tx } from '#common/database/index';
 import { type FactorAnswer, factorsOfUser } from '../mfa/factor.columns.js';
-import { Problem } from '#common/http/index';
 import { User } from './user.entity.js';
+import { isTaken } from './user.errors.js';
 
 /** A user as somebody outside knows the user; times as JSON. */
 export interface LinkedIdentity {
@@ -26,6 +26,8 @@ const identitiesJson = `coalesce((SELECT json_agg(json_build_object('id', i.id, 
     'data', i.identity_data, 'lastSignInAt', app.iso(i.last_sign_in_at), 'createdAt', app.iso(i.created_at),
     'updatedAt', app.iso(i.updated_at)) ORDER BY i.created_at, i.id)
   FROM identities AS i WHERE i.user_id = u.id), '[]')`;
+
+export type AccountRow = Account & Record<string, unknown>;
 
 /** The select list that turns a row of `users` (alias `u`) into an `Account`. */
 export const userColumns = `u.id, u.email, u.email_confirmed_at AS "emailConfirmedAt", u.app_metadata AS "appMetadata",
@@ -53,21 +55,41 @@ export interface NewUser {
   readonly invited?: boolean;
 }
 
+/** What an account looks like that nobody has used yet. */
+export const blankAccount = (id: string, email: string | null, now: Date): Account => ({
+  id,
+  email,
+  emailConfirmedAt: null,
+  appMetadata: { provider: 'email', providers: ['email'] },
+  userMetadata: {},
+  lastSignInAt: null,
+  createdAt: now,
+  updatedAt: now,
+  newEmail: null,
+  invitedAt: null,
+  version: 1,
+  identities: [],
+});
+
+/** The account with an address, locked. */
+export async function lockByAddress(tx: Tx, email: string): Promise<Account | undefined> {
+  const [user] = await tx.query<AccountRow>(`SELECT ${userColumns} FROM users AS u WHERE u.email = $1 FOR UPDATE`, [
+    email,
+  ]);
+  return user;
+}
+
 /** Makes an account, and tells of it. */
 export function registerUser(tx: Tx, account: NewUser): Account {
   const { provider = 'email' } = account;
-  const user: Omit<Account, 'identities'> = {
-    id: account.id ?? tx.newId(),
-    email: account.email,
+  const { identities, ...blank } = blankAccount(account.id ?? tx.newId(), account.email, tx.now);
+  const user = {
+    ...blank,
     emailConfirmedAt: account.confirmed ? tx.now : null,
     appMetadata: { provider, providers: [provider], ...account.appMetadata },
     userMetadata: account.userMetadata ?? {},
     lastSignInAt: account.signsIn ? tx.now : null,
-    createdAt: tx.now,
-    updatedAt: tx.now,
-    newEmail: null,
     invitedAt: account.invited ? tx.now : null,
-    version: 1,
     bannedUntil: account.bannedUntil ?? null,
   };
   tx.insert(User, { ...user, passwordHash: account.passwordHash });
@@ -77,12 +99,12 @@ export function registerUser(tx: Tx, account: NewUser): Account {
     data: { userId: user.id, email: user.email, emailConfirmed: account.confirmed },
     audience: { users: [user.id] },
   });
-  return { ...user, identities: [] };
+  return { ...user, identities };
 }
 
 /** Notes that a user signs in now; undefined when the account is gone. */
 export async function noteSignIn(tx: Tx, userId: string): Promise<Account | undefined> {
-  const [user] = await tx.query<Account & Record<string, unknown>>(
+  const [user] = await tx.query<AccountRow>(
     `UPDATE users AS u SET last_sign_in_at = $2 WHERE u.id = $1 RETURNING ${userColumns}`,
     [userId, tx.now],
   );
@@ -92,7 +114,7 @@ export async function noteSignIn(tx: Tx, userId: string): Promise<Account | unde
 /** Looks and acts once more when somebody else has made an account with the address since it was looked for. */
 export function despiteRace<T>(attempt: () => Promise<T>): Promise<T> {
   return attempt().catch((error: unknown) => {
-    if (error instanceof Problem && error.code === 'user_already_exists') return attempt();
+    if (isTaken(error)) return attempt();
     throw error;
   });
 }

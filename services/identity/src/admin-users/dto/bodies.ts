@@ -1,20 +1,11 @@
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsInt, IsObject, IsUUID, Max, Min, ValidateBy } from 'class-validator';
+import { IsBoolean, IsInt, IsUUID, Max, Min, ValidateBy } from 'class-validator';
 import { Optional } from '#common/http/index';
-import { Password } from '../../auth/dto/bodies.js';
+import { Metadata, Password } from '../../auth/dto/bodies.js';
 import { isKnownPasswordHash } from '../../auth/passwords.js';
 import { isBanDuration } from '../../users/bans.js';
-import { BoundedJson } from '../../users/bounded-json.js';
 import { EmailAddress } from '../../users/email-address.js';
 import { metadataBounds } from '../../users/metadata.js';
-
-const Metadata = (bounds: (typeof metadataBounds)[keyof typeof metadataBounds]): PropertyDecorator => {
-  return (target, property) => {
-    Optional()(target, property);
-    IsObject({ message: `${String(property)} must be an object` })(target, property);
-    BoundedJson(bounds)(target, property);
-  };
-};
 
 const Accepts = (name: string, validate: (value: unknown) => boolean, message: string): PropertyDecorator =>
   ValidateBy({ name, validator: { validate, defaultMessage: () => message } });
@@ -33,7 +24,7 @@ export class ChangeUserBody {
   @IsBoolean({ message: 'email_confirm must be a boolean' })
   email_confirm?: boolean;
 
-  @Metadata(metadataBounds.user_metadata)
+  @Metadata()
   user_metadata?: Record<string, unknown>;
 
   @Metadata(metadataBounds.app_metadata)

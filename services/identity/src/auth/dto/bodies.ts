@@ -2,7 +2,7 @@ import { Transform } from 'class-transformer';
 import { IsIn, IsNotEmpty, IsObject, IsString, Matches, MaxLength } from 'class-validator';
 import { Optional } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
-import { BoundedJson } from '../../users/bounded-json.js';
+import { BoundedJson, type JsonBounds } from '../../users/bounded-json.js';
 import { metadataBounds } from '../../users/metadata.js';
 import { passwordLength } from '../passwords.js';
 
@@ -15,11 +15,13 @@ export const Password = (): PropertyDecorator => (target, property) => {
   );
 };
 
-export const Metadata = (): PropertyDecorator => (target, property) => {
-  Optional()(target, property);
-  IsObject({ message: 'data must be an object' })(target, property);
-  BoundedJson(metadataBounds.user_metadata)(target, property);
-};
+export const Metadata =
+  (bounds: JsonBounds = metadataBounds.user_metadata): PropertyDecorator =>
+  (target, property) => {
+    Optional()(target, property);
+    IsObject({ message: `${String(property)} must be an object` })(target, property);
+    BoundedJson(bounds)(target, property);
+  };
 
 /** Of a client that will finish the sign-in itself (PKCE): both or none. */
 export class CodeChallengeFields {

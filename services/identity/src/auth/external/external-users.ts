@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { isUUID } from 'class-validator';
-import { UserUpdated } from '#common/contracts/index';
 import type { Tx } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import { accountErased } from '../../users/user.errors.js';
+import { tellUserUpdated } from '../../users/user.events.js';
 import { type Account, noteSignIn, registerUser } from '../../users/users.js';
 import type { ExternalIdentity } from './external-identity.js';
 import { ExternalIdentityRow } from './identity.entity.js';
@@ -69,12 +69,7 @@ export class ExternalUsers {
          version = version + 1 WHERE id = $1 AND version = $3`,
       [id, tx.now, version],
     );
-    tx.emit(UserUpdated, {
-      aggregateId: id,
-      version: version + 1,
-      data: { userId: id, email, emailConfirmed: true },
-      audience: { users: [id] },
-    });
+    tellUserUpdated(tx, { id, email, emailConfirmedAt: tx.now, version: version + 1 }, ['email_confirmed']);
   }
 
   /** An address that is not verified is nobody's: it stays with the identity. */

@@ -1,4 +1,4 @@
-import { hashOf } from '../../sessions/refresh-tokens.js';
+import { hashOf } from '#common/crypto/index';
 import { flowLifetime } from './oidc-flows.js';
 
 /** One cookie per flow, so that a browser may be under way in several tabs. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { createHmac } from 'node:crypto';
+import { hashOf, randomSecret } from '#common/crypto/index';
 import type { Tx } from '#common/database/index';
-import { hashOf, randomSecret } from '../../sessions/refresh-tokens.js';
 import type { CodeChallenge } from '../flow-states.js';
 import type { FlowSecrets } from './oidc-clients.js';
 import { OidcFlow } from './oidc-flow.entity.js';

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { randomSecret } from '#common/crypto/index';
 import type { RequestContext } from '#common/auth/index';
 import { SystemUnitOfWork, UnitOfWork } from '#common/database/index';
 import { forbidden } from '#common/http/index';
 import { createLogger, type Trace } from '#common/observability/index';
 import { IdentityConfig } from '../../identity.config.js';
 import { Redirects } from '../../one-time/redirects.js';
-import { randomSecret } from '../../sessions/refresh-tokens.js';
+import { fragmentOf } from '../access-tokens.js';
 import { authValidationFailed } from '../auth-form.js';
 import { codeChallengeOf, FlowStates } from '../flow-states.js';
 import type { AuthorizeQuery } from './dto.js';
@@ -123,10 +124,7 @@ export class OidcService {
       );
       return codeIn(code);
     }
-    const session = await this.signIn.open(trace, settings, identity);
-    const { access_token, token_type, expires_in, expires_at, refresh_token } = session;
-    const fields = { access_token, token_type, expires_in, expires_at, refresh_token };
-    return new URLSearchParams(Object.entries(fields).map(([name, value]): [string, string] => [name, String(value)]));
+    return new URLSearchParams(fragmentOf(await this.signIn.open(trace, settings, identity)));
   }
 
   private fail(flow: Flow | null, failure: unknown): Departure {
