@@ -4,23 +4,12 @@ import { type AddressInfo } from 'node:net';
 import { callbackify } from 'node:util';
 import { simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
-import { listPage, mailPage } from './mail-pages.js';
+import { type CaughtMail, listPage, mailPage } from './mail-pages.js';
 import { loopback } from './ports.js';
 
 /** Mails that are kept, and bytes of each: what is caught fits into some 25 MB. */
 const kept = 200;
 const mailBytes = 128 * 1024;
-
-/** A mail that would have been sent. */
-export interface CaughtMail {
-  readonly id: string;
-  readonly caughtAt: string;
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly subject: string;
-  readonly text: string;
-  readonly html: string | null;
-}
 
 export interface MailPorts {
   /** 0 takes a free one. */

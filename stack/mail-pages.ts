@@ -1,8 +1,15 @@
-import type { CaughtMail } from './mail-catcher.js';
+import { escapeHtml as escaped } from '../services/identity/src/mail/letter.js';
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character]!);
+/** A mail that would have been sent. */
+export interface CaughtMail {
+  readonly id: string;
+  readonly caughtAt: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string | null;
+}
 
 const style = `body{font:15px/1.5 sans-serif;color:#222;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4em .8em .4em 0;border-bottom:1px solid #ddd}

@@ -1,7 +1,8 @@
 import { expect } from '@jest/globals';
 import { GoTrueClient } from '@supabase/auth-js';
 import { eventually } from '#common/testing/index';
-import type { CaughtMail, MailCatcher } from '#stack/mail-catcher';
+import type { MailCatcher } from '#stack/mail-catcher';
+import type { CaughtMail } from '#stack/mail-pages';
 
 /** Where the links of a test lead in the end. */
 export const site = 'http://app.example';
