@@ -40,7 +40,7 @@ const knownText = `
   FROM (SELECT) AS asked LEFT JOIN users AS u ON u.email = $1`;
 
 const signedInText = `
-  UPDATE users AS u SET last_sign_in_at = $4, password_hash = coalesce($5, u.password_hash)
+  UPDATE users AS u SET last_sign_in_at = date_trunc('milliseconds', now()), password_hash = coalesce($4, u.password_hash)
   WHERE u.id = $1 AND u.password_hash = $2 AND NOT ${isLocked('$3')} RETURNING ${userColumns}`;
 
 /** Sign-up, sign-in and refresh: what is asked by somebody who is not known yet. */
@@ -96,9 +96,9 @@ export class SignInService {
     }
     if (!is_confirmed) throw emailNotConfirmed();
     const renewed = await this.passwords.renewed(password, stored!);
-    return this.system.run({ trace, actorId: id }, async (tx) => {
-      const values = [id, stored, hash, tx.now, renewed ?? null];
-      const [user] = await tx.query<AccountRow>(signedInText, values);
+    const signedIn = { text: signedInText, values: [id, stored, hash, renewed ?? null] };
+    return this.system.runFrom([signedIn], { trace, actorId: id }, async (tx, [result]) => {
+      const [user] = result!.rows as AccountRow[];
       return user && this.sessions.open(tx, user, 'password');
     });
   }
