@@ -24,6 +24,8 @@ export interface TxOptions {
   readonly schema: Schema;
   /** Enters a transaction that is not begun yet; sent with the first statements. */
   readonly entrance?: Statement;
+  /** Whether BEGIN was sent; without an entrance, it was. */
+  readonly begun?: boolean;
   /** Start of the transaction by the database's clock, in whole milliseconds. */
   readonly now: Date;
   readonly trace: Trace;
@@ -58,9 +60,9 @@ export class Tx {
   constructor(options: TxOptions, shared?: Tx) {
     this.connection = options.connection;
     this.schema = options.schema;
-    const { entrance, trace } = options;
+    const { entrance, trace, begun = entrance === undefined } = options;
     const client = clientSetting(trace);
-    this.collected = shared?.collected ?? { entrance, client, begun: entrance === undefined, pending: [], outbox: [] };
+    this.collected = shared?.collected ?? { entrance, client, begun, pending: [], outbox: [] };
     this.now = options.now;
     this.nowText = shared?.nowText ?? options.now.toISOString();
     this.trace = options.trace;

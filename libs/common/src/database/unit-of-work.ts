@@ -198,6 +198,24 @@ export class SystemUnitOfWork {
     return retried(() => this.attempt(opening, origin, work), this.options.constraints);
   }
 
+  /**
+   * Commits what was decided on an earlier reading, in one round trip: the work only collects. It has to ask once more for
+   * what it rests on, by `tx.executeOnOne`.
+   * @param now of that reading, by the database's clock
+   */
+  commitAt<T>(now: Date, origin: SystemOrigin, collect: (tx: Tx) => T): Promise<T> {
+    const { pool, schema, onEvents, constraints } = this.options;
+    const attempt = (): Promise<T> =>
+      withConnection(pool, async (connection) => {
+        const { trace, actorId = null } = origin;
+        const tx = new Tx({ connection, schema, now, trace, actorId, begun: false });
+        const value = collect(tx);
+        await commit(tx, onEvents);
+        return value;
+      });
+    return retried(attempt, constraints);
+  }
+
   /** The same on connections of another pool. */
   on(pool: pg.Pool): SystemUnitOfWork {
     return new SystemUnitOfWork({ ...this.options, pool });
