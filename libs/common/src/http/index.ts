@@ -1,6 +1,15 @@
 export { type ClientAddress, clientAddress, networksOf } from './client-address.js';
 export { boundedFetch } from './bounded-fetch.js';
 export { Context, RequestTrace } from './context.js';
+export {
+  CarriesSecret,
+  Conditional,
+  type Conventions,
+  conventionsOf,
+  Creates,
+  Unconditional,
+  WithoutIdempotencyKey,
+} from './conventions.js';
 export { Nullable, Optional, Text, Trimmed } from './fields.js';
 export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
 export { bodyLimit, useBoundedJson } from './json-body.js';

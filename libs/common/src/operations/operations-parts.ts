@@ -11,6 +11,7 @@ import { DeletionsHandler } from './deletions.handler.js';
 import { EventsAdmin } from './events-admin.js';
 import { EventsAdminController } from './events-admin.controller.js';
 import { HeardDeletions, type LongDeletions } from './heard-deletions.js';
+import { KeptAnswersSweep } from './kept-answers-sweep.js';
 import { ManageAnswers } from './manage-answers.js';
 import { MissedDeletions } from './missed-deletions.js';
 import { OpenDeletions } from './open-deletions.js';
@@ -30,7 +31,10 @@ interface Parts {
   readonly logger: Logger;
 }
 
-/** What every service needs to be operated: event status and parked events, and the deletions that it hears of or owns. */
+/**
+ * What every service needs to be operated: event status and parked events, the deletions that it hears of or owns, and the end
+ * of what is kept for a while.
+ */
 export function operationsParts(
   { name, config: { DELETION_DEADLINE: deadline }, longDeletions = {} }: Definition,
   { broker, copies, system, unitOfWork, logger }: Parts,
@@ -50,6 +54,7 @@ export function operationsParts(
       { provide: EventsAdmin, useValue: new EventsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: DeletionsAdmin, useValue: new DeletionsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: ManageAnswers, useValue: new ManageAnswers(name, system, broker) },
+      { provide: KeptAnswersSweep, useValue: new KeptAnswersSweep(system, logger) },
       { provide: DeletionWatch, useValue: new DeletionWatch(name, system, subscribers, deadline, logger) },
       ...(hears ? [{ provide: MissedDeletions, useValue: new MissedDeletions(copies, broker, heard) }] : []),
       ...(owns ? [{ provide: OpenDeletions, useValue: new OpenDeletions(system, broker) }] : []),

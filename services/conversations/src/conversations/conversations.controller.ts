@@ -1,7 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates, PageQuery } from '#common/http/index';
 import type { ConversationAnswer } from './conversation.answer.js';
 import { ConversationsService } from './conversations.service.js';
 import { ConversationBody } from './dto/conversation-body.js';
@@ -18,14 +17,9 @@ export class ConversationsController {
 
   @Post()
   @SignedIn({ module: 'conversations' })
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: ConversationBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ConversationAnswer> {
-    const conversation = await this.conversations.create(context, body);
-    reply.header('location', `/v1/conversations/${conversation.id}`);
-    return conversation;
+  @Creates('/v1/conversations/:id')
+  create(@Context() context: RequestContext, @Body() body: ConversationBody): Promise<ConversationAnswer> {
+    return this.conversations.create(context, body);
   }
 
   @Get(':id')

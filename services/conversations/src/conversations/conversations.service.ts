@@ -47,6 +47,7 @@ export class ConversationsService {
   change(context: RequestContext, id: string, change: ConversationBody): Promise<ConversationAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, conversation } = await lock(tx, id);
+      tx.compare(conversation);
       if (Object.keys(change).length === 0) return conversation;
       const written = { ...change, updatedAt: tx.now, version: version + 1 };
       tx.update(Conversation, { id, userId: tx.caller.userId, version }, written);
@@ -59,7 +60,8 @@ export class ConversationsService {
   /** The messages go with it. */
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, id);
+      const { version, conversation } = await lock(tx, id);
+      tx.compare(conversation);
       const { userId } = tx.caller;
       tx.remove(Conversation, { id, userId, version });
       tx.emit(ConversationDeleted, {

@@ -1,7 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates, PageQuery } from '#common/http/index';
 import { ChangeFunction, CreateFunction } from './dto/function-body.js';
 import type { FunctionAnswer } from './function.answer.js';
 import { FunctionsService } from './functions.service.js';
@@ -18,14 +17,9 @@ export class FunctionsController {
 
   @Post()
   @SignedIn({ module: 'functions' })
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: CreateFunction,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<FunctionAnswer> {
-    const created = await this.functions.create(context, body);
-    reply.header('location', `/v1/functions/${created.id}`);
-    return created;
+  @Creates('/v1/functions/:id')
+  create(@Context() context: RequestContext, @Body() body: CreateFunction): Promise<FunctionAnswer> {
+    return this.functions.create(context, body);
   }
 
   @Get(':id')

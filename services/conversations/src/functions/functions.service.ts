@@ -5,6 +5,7 @@ import { type RequestTx, UnitOfWork } from '#common/database/index';
 import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { asStored } from './dto/input-schema.js';
 import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
 
@@ -35,7 +36,8 @@ export class FunctionsService {
   create(context: RequestContext, body: CreateFunction): Promise<FunctionAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { userId } = tx.caller;
-      const { name, description = null, code, parameters = null } = body;
+      const { name, description = null, code } = body;
+      const parameters = asStored(body.parameters ?? null);
       const written = { id: tx.newId(), createdBy: userId, userId, name, description, code, parameters };
       tx.insert(StoredFunction, { ...written, createdAt: tx.now, updatedAt: tx.now, version: 1 });
       const created = { ...written, createdAt: tx.nowText, updatedAt: tx.nowText };
@@ -47,9 +49,10 @@ export class FunctionsService {
   change(context: RequestContext, id: string, change: ChangeFunction): Promise<FunctionAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, stored } = await lock(tx, id);
+      tx.compare(stored);
       if (Object.keys(change).length === 0) return stored;
       tx.update(StoredFunction, { id, version }, { ...change, updatedAt: tx.now, version: version + 1 });
-      const changed = { ...stored, ...change, updatedAt: tx.nowText };
+      const changed = { ...stored, ...asStored({ ...change }), updatedAt: tx.nowText };
       tx.emit(FunctionUpdated, stateOf(tx, changed, version + 1));
       return changed;
     });
@@ -57,7 +60,8 @@ export class FunctionsService {
 
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, id);
+      const { version, stored } = await lock(tx, id);
+      tx.compare(stored);
       tx.remove(StoredFunction, { id, version });
       tx.emit(FunctionDeleted, {
         aggregateId: id,

@@ -67,6 +67,7 @@ export class MessagesService {
   change(context: RequestContext, conversationId: string, id: string, body: ChangeMessage): Promise<MessageAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, message } = await lock(tx, conversationId, id);
+      tx.compare(message);
       if (Object.keys(body).length === 0) return message;
       const { messageContent = message.messageContent, role = message.role } = body;
       const change = { messageContent, role: role ?? 'user' };
@@ -79,7 +80,8 @@ export class MessagesService {
 
   remove(context: RequestContext, conversationId: string, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, conversationId, id);
+      const { version, message } = await lock(tx, conversationId, id);
+      tx.compare(message);
       tx.remove(ChatMessage, { id, conversationId, userId: tx.caller.userId, version });
     });
   }

@@ -1,7 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates, PageQuery } from '#common/http/index';
 import type { AddressView } from '../customers/customer.view.js';
 import { addresses } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
@@ -23,15 +22,13 @@ export class AddressesController {
 
   @Post()
   @Allow('member', { module: 'crm' })
-  async create(
+  @Creates('/v1/customers/:customerId/addresses/:id')
+  create(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
     @Body() input: AddressInput,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AddressView> {
-    const address = await this.contacts.createAddress(context, customerId, input);
-    reply.header('location', `/v1/customers/${customerId}/addresses/${address.id}`);
-    return address;
+    return this.contacts.createAddress(context, customerId, input);
   }
 
   @Get(':id')

@@ -129,6 +129,7 @@ export class ContactsService {
       const held = await lockCustomer(tx, customerId);
       const siblings = listOf(held.view, kind);
       const known = find(kind, siblings, id);
+      tx.compare(known);
       const given = Object.entries(change).filter(([field, value]) => known[field as keyof typeof known] !== value);
       if (given.length === 0) return known;
       const changed = { ...known, ...Object.fromEntries(given), updatedAt: tx.nowText };
@@ -157,6 +158,7 @@ export class ContactsService {
       const held = await lockCustomer(tx, customerId);
       const siblings = listOf(held.view, kind);
       const removed = find(kind, siblings, id);
+      tx.compare(removed);
       const left = siblings.filter((sibling) => sibling !== removed);
       touch(tx, held);
       tx.remove(kind.entity, { id, customerId });

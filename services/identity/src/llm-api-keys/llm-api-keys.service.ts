@@ -63,6 +63,7 @@ export class LlmApiKeysService {
   change(context: RequestContext, id: string, { provider, apiKey, baseUrl }: ChangeLlmApiKey) {
     return this.unitOfWork.run(context, async (tx) => {
       const key = await lockKey(tx, id);
+      tx.compare(answerOf(key));
       const stays = provider === undefined || provider === key.provider;
       const place = this.placeOf(provider ?? key.provider, baseUrl ?? (stays ? key.baseUrl : null));
       if (apiKey === undefined) {
@@ -86,6 +87,7 @@ export class LlmApiKeysService {
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
       const key = await lockKey(tx, id);
+      tx.compare(answerOf(key));
       tx.remove(LlmApiKey, { id, userId: key.userId });
       tx.emit(LlmApiKeyRemoved, emissionOf({ ...key, version: key.version + 1 }));
     });

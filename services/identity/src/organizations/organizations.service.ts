@@ -70,6 +70,7 @@ export class OrganizationsService {
   change(context: RequestContext, id: string, { name }: ChangeOrganization) {
     return this.unitOfWork.run({ ...context, organizationId: id }, async (tx) => {
       const organization = await this.lock(tx, id);
+      tx.compare(organizationAnswer(organization));
       if (name === undefined || name === organization.name) return organizationAnswer(organization);
       const changed = { ...organization, name, updatedAt: tx.now, version: organization.version + 1 };
       const { updatedAt, version } = changed;
@@ -83,6 +84,7 @@ export class OrganizationsService {
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run({ ...context, organizationId: id }, async (tx) => {
       const organization = await this.lock(tx, id);
+      tx.compare(organizationAnswer(organization));
       if (organization.isOperator) throw operatorOrganization();
       const profiles = await tx.query<Row<ProfileState>>(
         `SELECT ${profileColumns} FROM user_profile AS p WHERE p.organization_id = $1 FOR UPDATE`,

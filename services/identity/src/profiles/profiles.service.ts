@@ -126,6 +126,7 @@ export class ProfilesService {
     return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole, isOperator } = managed;
+      tx.compare(profileAnswer(profile));
       if (role === undefined || role === profile.role) return profileAnswer(profile);
       if (!mayManage(callerRole, profile.role) || !mayManage(callerRole, role)) throw insufficientRole();
       if (role === 'platform_admin' && !isOperator) throw operatorOnly();
@@ -143,6 +144,7 @@ export class ProfilesService {
     return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole } = managed;
+      tx.compare(profileAnswer(profile));
       const leaving = profile.userId === tx.caller.userId;
       if (!leaving && !mayManage(callerRole, profile.role)) throw insufficientRole();
       assertKept(managed);

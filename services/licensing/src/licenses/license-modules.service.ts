@@ -48,6 +48,7 @@ export class LicenseModulesService {
       if (license.revokedAt) throw licenseIsRevoked();
       const [module] = await tx.query<{ code: string }>(`SELECT code FROM modules WHERE id = $1`, [moduleId]);
       if (!module) throw referenceNotFound('module');
+      if (tx.isConditional) tx.compare(await this.answer(tx, licenseId, moduleId));
       const created = !license.modules.includes(module.code);
       if (created) {
         tx.insert(LicenseModule, { id: tx.newId(), licenseId, moduleId, createdAt: tx.now });
@@ -55,7 +56,7 @@ export class LicenseModulesService {
         const changed = { ...changeLicense(tx, license, {}), modules };
         tellLicense(tx, LicenseModuleAdded, changed, { ...stateOf(changed), module: module.code });
       }
-      return { created, item: await this.answer(tx, licenseId, moduleId) };
+      return { created, item: (await this.answer(tx, licenseId, moduleId))! };
     });
   }
 
@@ -68,6 +69,7 @@ export class LicenseModulesService {
         [licenseId, moduleId],
       );
       if (!granted) throw notFound('module of this license');
+      if (tx.isConditional) tx.compare(await this.answer(tx, licenseId, moduleId));
       if (license.revokedAt) throw licenseIsRevoked();
       tx.remove(LicenseModule, { licenseId, moduleId });
       const modules = license.modules.filter((code) => code !== granted.code);
@@ -76,11 +78,12 @@ export class LicenseModulesService {
     });
   }
 
-  private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string> {
+  /** Null when the license does not grant the module. */
+  private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string | null> {
     const [row] = await tx.query<{ item: string }>(
       `SELECT ${grantJson} AS item FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
       [licenseId, moduleId],
     );
-    return row!.item;
+    return row?.item ?? null;
   }
 }

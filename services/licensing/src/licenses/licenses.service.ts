@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseIssued } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, pageStatement, referenceNotFound } from '#common/http/index';
+import { type ListRow, notFound, pageJson, pageStatement, Problem, referenceNotFound } from '#common/http/index';
 import { ExpiryNotices } from '../expiry/expiry-notices.js';
 import { OrganizationsService } from '../organizations/organizations.service.js';
 import type { IssueLicense } from './dto/issue-license.dto.js';
@@ -14,9 +14,12 @@ import { License } from './license.entity.js';
 import { noticeReached } from './notices.js';
 import { futureDate } from './terms.js';
 
-interface Issued {
-  readonly id: string;
-  readonly item: string;
+/** The organization was never heard of here; identity may know it. */
+class NotHeardOf extends Problem {
+  constructor() {
+    const { status, code, detail } = referenceNotFound('organization');
+    super(status, code, detail);
+  }
 }
 
 @Injectable()
@@ -70,20 +73,18 @@ export class LicensesService {
   }
 
   /** Raises 409 `reference_not_found` for an organization or a module that does not exist. */
-  async issue(context: RequestContext, terms: IssueLicense): Promise<Issued> {
+  async issue(context: RequestContext, terms: IssueLicense): Promise<string> {
     const { organizationId } = terms;
-    for (let asked = false; ; asked = true) {
-      const issued = await this.unitOfWork.run({ ...context, organizationId }, (tx) => this.issueIfKnown(tx, terms));
-      if (issued) {
-        this.notices.wake();
-        return issued;
-      }
-      if (asked || !(await this.organizations.ask(organizationId))) throw referenceNotFound('organization');
-    }
+    const issue = () => this.unitOfWork.run({ ...context, organizationId }, (tx) => this.issueTo(tx, terms));
+    const license = await issue().catch(async (error: unknown) => {
+      if (error instanceof NotHeardOf && (await this.organizations.ask(organizationId))) return issue();
+      throw error;
+    });
+    this.notices.wake();
+    return license;
   }
 
-  /** Null when the organization was never heard of. */
-  private async issueIfKnown(tx: RequestTx, terms: IssueLicense): Promise<Issued | null> {
+  private async issueTo(tx: RequestTx, terms: IssueLicense): Promise<string> {
     const { organizationId } = terms;
     const expirationDate = terms.expirationDate
       ? futureDate(new Date(terms.expirationDate), tx.now, '/expirationDate')
@@ -94,7 +95,7 @@ export class LicensesService {
          ARRAY(SELECT id::text FROM modules WHERE code = ANY ($2)) AS "moduleIds"`,
       [organizationId, codes],
     );
-    if (found!.exists === null) return null;
+    if (found!.exists === null) throw new NotHeardOf();
     if (!found!.exists) throw referenceNotFound('organization');
     if (found!.moduleIds.length < codes.length) throw referenceNotFound('module');
     const id = tx.newId();
@@ -107,6 +108,6 @@ export class LicensesService {
     );
     const license = newLicense({ id, organizationId, expirationDate, modules: codes });
     tellLicense(tx, LicenseIssued, license, stateOf(license));
-    return { id, item: await licenseAnswer(tx, id) };
+    return licenseAnswer(tx, id);
   }
 }

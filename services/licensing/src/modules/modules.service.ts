@@ -35,12 +35,12 @@ export class ModulesService {
     return row.item;
   }
 
-  create(context: RequestContext, { code, name }: CreateModule): Promise<{ id: string; item: string }> {
+  create(context: RequestContext, { code, name }: CreateModule): Promise<string> {
     return this.unitOfWork.run(context, async (tx) => {
       const id = tx.newId();
       tx.insert(Module, { id, code, name, createdAt: tx.now, updatedAt: tx.now });
       tx.emit(ModuleCreated, { aggregateId: id, version: 1, data: { moduleId: id, code, name }, audience });
-      return { id, item: await this.answer(tx, id) };
+      return this.answer(tx, id);
     });
   }
 
@@ -51,6 +51,7 @@ export class ModulesService {
         [id],
       );
       if (!module) throw notFound('module');
+      if (tx.isConditional) tx.compare(await this.answer(tx, id));
       if (name !== undefined && name !== module.name) {
         const version = module.version + 1;
         tx.update(Module, { id, version: module.version }, { name, version, updatedAt: tx.now });
