@@ -1,10 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import type { ConversationAnswer } from './conversation.answer.js';
 import { ConversationsService } from './conversations.service.js';
 import { ConversationBody } from './dto/conversation-body.js';
+import { ConversationsQuery } from './dto/conversations-query.js';
 
 @Controller('v1/conversations')
 export class ConversationsController {
@@ -12,7 +13,7 @@ export class ConversationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ConversationsQuery): Promise<string> {
     return this.conversations.list(context, query);
   }
 

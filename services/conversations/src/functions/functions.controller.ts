@@ -1,8 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { FunctionsQuery } from './dto/functions-query.js';
 import type { FunctionAnswer } from './function.answer.js';
 import { FunctionsService } from './functions.service.js';
 
@@ -12,7 +13,7 @@ export class FunctionsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: FunctionsQuery): Promise<string> {
     return this.functions.list(context, query);
   }
 

@@ -1,11 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import type { AddressView } from '../customers/customer.view.js';
 import { addresses } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { AddressChange, AddressInput } from './dto/addresses.dto.js';
+import { AddressChange, AddressesQuery, AddressInput } from './dto/addresses.dto.js';
 
 @Controller('v1/customers/:customerId/addresses')
 export class AddressesController {
@@ -16,7 +16,7 @@ export class AddressesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: AddressesQuery,
   ): Promise<string> {
     return this.contacts.list(context, addresses, customerId, page);
   }

@@ -1,11 +1,11 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import type { PhoneView } from '../customers/customer.view.js';
 import { phones } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { PhoneChange, PhoneInput } from './dto/phones.dto.js';
+import { PhoneChange, PhoneInput, PhonesQuery } from './dto/phones.dto.js';
 
 @Controller('v1/customers/:customerId/phones')
 export class PhonesController {
@@ -16,7 +16,7 @@ export class PhonesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: PhonesQuery,
   ): Promise<string> {
     return this.contacts.list(context, phones, customerId, page);
   }

@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
-import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import { Context } from '#common/http/index';
+import { AddLlmApiKey, ChangeLlmApiKey, LlmApiKeysQuery } from './dto/llm-api-key.dto.js';
 import { LlmApiKeysService } from './llm-api-keys.service.js';
 import { VerificationService } from './verification.service.js';
 
@@ -15,7 +15,7 @@ export class LlmApiKeysController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: LlmApiKeysQuery) {
     return this.keys.list(context, query);
   }
 

@@ -1,8 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
+import { OrganizationsQuery } from './dto/organizations-query.dto.js';
 import { OrganizationsService } from './organizations.service.js';
 
 @Controller('v1/organizations')
@@ -11,7 +12,7 @@ export class OrganizationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: OrganizationsQuery) {
     return this.organizations.list(context, query);
   }
 

@@ -1,8 +1,9 @@
 import { Body, Controller, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
 import { CreateModule } from './dto/create-module.dto.js';
+import { ModulesQuery } from './dto/modules-query.dto.js';
 import { UpdateModule } from './dto/update-module.dto.js';
 import { ModulesService } from './modules.service.js';
 
@@ -12,7 +13,7 @@ export class ModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ModulesQuery): Promise<string> {
     return this.modules.list(context, query);
   }
 
