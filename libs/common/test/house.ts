@@ -158,7 +158,7 @@ class NotesController {
   async list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
     const item = `json_build_object('id', n.id, 'body', n.body)`;
     const page = pageStatement({ item, from: 'note AS n', alias: 'n', where: 'true' }, query);
-    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query.limit);
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   @Get('mine')

@@ -1,9 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { ConversationAnswer } from './conversation.answer.js';
 import { ConversationsService } from './conversations.service.js';
 import { ConversationBody } from './dto/conversation-body.js';
+import { ConversationsQuery } from './dto/conversations-query.js';
 
 @Controller('v1/conversations')
 export class ConversationsController {
@@ -11,7 +12,7 @@ export class ConversationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ConversationsQuery): Promise<string> {
     return this.conversations.list(context, query);
   }
 

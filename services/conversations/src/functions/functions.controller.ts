@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { FunctionsQuery } from './dto/functions-query.js';
 import type { FunctionAnswer } from './function.answer.js';
 import { FunctionsService } from './functions.service.js';
 
@@ -11,7 +12,7 @@ export class FunctionsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: FunctionsQuery): Promise<string> {
     return this.functions.list(context, query);
   }
 

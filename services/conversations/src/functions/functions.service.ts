@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { FunctionCreated, FunctionDeleted, FunctionUpdated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
 import { asStored } from './dto/input-schema.js';
+import type { FunctionsQuery } from './dto/functions-query.js';
 import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
 
@@ -13,15 +14,20 @@ import { StoredFunction } from './function.entity.js';
 export class FunctionsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = {
-      item: functionJson,
-      from: 'functions',
-      alias: 'functions',
-      where: `${functionOwner} = $1`,
-      values: [context.userId],
-    };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: FunctionsQuery): Promise<string> {
+    const page = pageStatement<FunctionsQuery>(
+      {
+        item: functionJson,
+        from: 'functions',
+        alias: 'functions',
+        where: `${functionOwner} = $1`,
+        values: [context.userId],
+        filters: { name: 'name = ?', ...changedAfter('created_at', 'updated_at') },
+        sorts: { updatedAt: byTime('updated_at'), name: byText('name') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {

@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeMessage, CreateMessage } from './dto/message-body.js';
+import { MessagesQuery } from './dto/messages-query.js';
 import type { MessageAnswer } from './message.answer.js';
 import { MessagesService } from './messages.service.js';
 
@@ -14,7 +15,7 @@ export class MessagesController {
   list(
     @Context() context: RequestContext,
     @Param('conversationId') conversationId: string,
-    @Query() query: PageQuery,
+    @Query() query: MessagesQuery,
   ): Promise<string> {
     return this.messages.list(context, conversationId, query);
   }

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { MessageCreated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeMessage, CreateMessage } from './dto/message-body.js';
+import type { MessagesQuery } from './dto/messages-query.js';
 import { type MessageAnswer, messageJson } from './message.answer.js';
 import { ChatMessage } from './message.entity.js';
 
@@ -12,21 +13,26 @@ import { ChatMessage } from './message.entity.js';
 export class MessagesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, conversationId: string, query: PageQuery): Promise<string> {
-    const page = pageStatement(
+  async list(context: RequestContext, conversationId: string, query: MessagesQuery): Promise<string> {
+    const page = pageStatement<MessagesQuery>(
       {
         item: messageJson,
         from: 'chat_messages AS m',
         alias: 'm',
         where: 'm.conversation_id = c.id AND m.user_id = $2',
         values: [conversationId, context.userId],
+        filters: {
+          role: `CASE WHEN m.role IS NULL THEN 'user' ELSE m.role END = ?`,
+          ...changedAfter('m.created_at', 'm.updated_at'),
+        },
+        sorts: { updatedAt: byTime('m.updated_at') },
         parent: { from: 'conversations AS c', where: 'c.id = $1 AND c.user_id = $2' },
       },
       query,
     );
     const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('conversation');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 
   async read(context: RequestContext, conversationId: string, id: string): Promise<string> {

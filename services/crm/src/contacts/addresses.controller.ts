@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { AddressView } from '../customers/customer.view.js';
 import { addresses } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { AddressChange, AddressInput } from './dto/addresses.dto.js';
+import { AddressChange, AddressesQuery, AddressInput } from './dto/addresses.dto.js';
 
 @Controller('v1/customers/:customerId/addresses')
 export class AddressesController {
@@ -15,7 +15,7 @@ export class AddressesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: AddressesQuery,
   ): Promise<string> {
     return this.contacts.list(context, addresses, customerId, page);
   }

@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { EmailView } from '../customers/customer.view.js';
 import { emails } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { EmailChange, EmailInput } from './dto/emails.dto.js';
+import { EmailChange, EmailInput, EmailsQuery } from './dto/emails.dto.js';
 
 @Controller('v1/customers/:customerId/emails')
 export class EmailsController {
@@ -15,7 +15,7 @@ export class EmailsController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: EmailsQuery,
   ): Promise<string> {
     return this.contacts.list(context, emails, customerId, page);
   }

@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { PhoneView } from '../customers/customer.view.js';
 import { phones } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { PhoneChange, PhoneInput } from './dto/phones.dto.js';
+import { PhoneChange, PhoneInput, PhonesQuery } from './dto/phones.dto.js';
 
 @Controller('v1/customers/:customerId/phones')
 export class PhonesController {
@@ -15,7 +15,7 @@ export class PhonesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: PhonesQuery,
   ): Promise<string> {
     return this.contacts.list(context, phones, customerId, page);
   }

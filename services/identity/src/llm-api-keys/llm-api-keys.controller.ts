@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Conditional, Context, Creates, PageQuery } from '#common/http/index';
-import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import { Conditional, Context, Creates } from '#common/http/index';
+import { AddLlmApiKey, ChangeLlmApiKey, LlmApiKeysQuery } from './dto/llm-api-key.dto.js';
 import { LlmApiKeysService } from './llm-api-keys.service.js';
 import { VerificationService } from './verification.service.js';
 
@@ -14,7 +14,7 @@ export class LlmApiKeysController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: LlmApiKeysQuery) {
     return this.keys.list(context, query);
   }
 

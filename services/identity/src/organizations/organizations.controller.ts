@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
+import { OrganizationsQuery } from './dto/organizations-query.dto.js';
 import { OrganizationsService } from './organizations.service.js';
 
 @Controller('v1/organizations')
@@ -10,7 +11,7 @@ export class OrganizationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: OrganizationsQuery) {
     return this.organizations.list(context, query);
   }
 

@@ -2,7 +2,18 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { PreferenceChanged } from '#common/contracts/index';
 import { type Tx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement, Problem } from '#common/http/index';
+import {
+  byText,
+  byTime,
+  changedAfter,
+  invalid,
+  type ListRow,
+  notFound,
+  pageJson,
+  pageStatement,
+  Problem,
+} from '#common/http/index';
+import type { PreferencesQuery } from './dto/preferences-query.dto.js';
 import type { PutPreference } from './dto/put-preference.dto.js';
 
 /** 1 to 128 characters, none of them a control character or half of a surrogate pair. */
@@ -28,9 +39,19 @@ interface Written {
 export class PreferencesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = { item: preferenceJson, from: 'user_preferences AS f', alias: 'f', where: 'f.user_id = app.usr()' };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: PreferencesQuery): Promise<string> {
+    const page = pageStatement<PreferencesQuery>(
+      {
+        item: preferenceJson,
+        from: 'user_preferences AS f',
+        alias: 'f',
+        where: 'f.user_id = app.usr()',
+        filters: changedAfter('f.created_at', 'f.updated_at'),
+        sorts: { updatedAt: byTime('f.updated_at'), preferenceKey: byText('f.preference_key') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, key: string): Promise<string> {

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseModuleAdded, LicenseModuleRemoved } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement, referenceNotFound } from '#common/http/index';
+import { byText, type ListRow, notFound, pageJson, pageStatement, referenceNotFound } from '#common/http/index';
+import type { LicenseModulesQuery } from './dto/license-query.dto.js';
 import { LicenseModule } from './license-module.entity.js';
 import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
@@ -22,14 +23,16 @@ export interface Granted {
 export class LicenseModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, licenseId: string, query: PageQuery): Promise<string> {
-    const page = pageStatement(
+  async list(context: RequestContext, licenseId: string, query: LicenseModulesQuery): Promise<string> {
+    const page = pageStatement<LicenseModulesQuery>(
       {
         item: grantJson,
         from: grants,
         alias: 'g',
         where: 'g.license_id = l.id',
         values: [licenseId],
+        filters: { code: 'm.code = ?' },
+        sorts: { code: byText('m.code') },
         parent: {
           from: 'licenses AS l',
           where: 'l.id = $1 AND (l.organization_id = app.org() OR app.is_admin())',
@@ -39,7 +42,7 @@ export class LicenseModulesService {
     );
     const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('license');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 
   grant(context: RequestContext, licenseId: string, moduleId: string): Promise<Granted> {

@@ -1,7 +1,8 @@
 import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context, Creates, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { CreateModule } from './dto/create-module.dto.js';
+import { ModulesQuery } from './dto/modules-query.dto.js';
 import { UpdateModule } from './dto/update-module.dto.js';
 import { ModulesService } from './modules.service.js';
 
@@ -11,7 +12,7 @@ export class ModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ModulesQuery): Promise<string> {
     return this.modules.list(context, query);
   }
 

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
 import { everyOrganization, type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import type { CreateModule } from './dto/create-module.dto.js';
+import type { ModulesQuery } from './dto/modules-query.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
 import { Module } from './module.entity.js';
 
@@ -24,9 +25,19 @@ interface Item extends Record<string, unknown> {
 export class ModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = { item: moduleJson, from: 'modules AS m', alias: 'm', where: 'true' };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: ModulesQuery): Promise<string> {
+    const page = pageStatement<ModulesQuery>(
+      {
+        item: moduleJson,
+        from: 'modules AS m',
+        alias: 'm',
+        where: 'true',
+        filters: { code: 'm.code = ?', name: 'm.name = ?', ...changedAfter('m.created_at', 'm.updated_at') },
+        sorts: { updatedAt: byTime('m.updated_at'), code: byText('m.code'), name: byText('m.name') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async get(context: RequestContext, id: string): Promise<string> {
