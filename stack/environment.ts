@@ -31,6 +31,7 @@ export const caughtMailOf = ({ MAIL_PORT, MAIL_SMTP_PORT }: StackSettings) => ({
 
 export const mailEnvironment = (settings: StackSettings): NodeJS.ProcessEnv => ({
   ...inherited(settings),
+  SERVICE_HOST: loopback,
   SERVICE_PORT: String(settings.MAIL_PORT),
   MAIL_SMTP_PORT: String(settings.MAIL_SMTP_PORT),
 });

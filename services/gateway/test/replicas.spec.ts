@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '#common/testing/index';
+import { Upstream as Service } from '../src/proxy/upstream.js';
 import { type Answer, send } from './client.js';
 import { TestGateway } from './test-gateway.js';
 import { RawUpstream, Upstream } from './upstream.js';
@@ -120,5 +121,81 @@ describe('replicas of a service', () => {
         crm: { status: 'unavailable', reasons: ['it cannot be reached'] },
       }),
     );
+  });
+});
+
+describe('a name with several addresses', () => {
+  const pool = { addresses: ['127.0.0.1'] };
+  let processes: Upstream[];
+  let service: Service;
+
+  const lookup = async () => pool.addresses.map((address) => ({ address, family: 4 }));
+  const start = async (index: number) => {
+    const port = processes.length > 0 ? Number(new URL(processes[0]!.url).port) : 0;
+    const name = `crm ${index}`;
+    const upstream = await Upstream.start(name, port, `127.0.0.${index}`);
+    upstream.answer = (_request, response) => response.end(name);
+    processes.push(upstream);
+  };
+  const ask = async (): Promise<string> => {
+    const { body } = await service.pick().pool.request({ method: 'GET', path });
+    return body.text();
+  };
+  const askedNow = async (): Promise<string[]> => {
+    const answers = [];
+    for (let n = 0; n < 6; n += 1) answers.push(await ask());
+    return [...new Set(answers)].sort();
+  };
+
+  beforeEach(async () => {
+    processes = [];
+    pool.addresses = ['127.0.0.1'];
+    for (const index of [1, 2, 3]) await start(index);
+    const { port } = new URL(processes[0]!.url);
+    service = new Service('crm', [`http://crm.test:${port}`], 5, lookup);
+  });
+
+  afterEach(async () => {
+    await service.close();
+    await Promise.all(processes.map((upstream) => upstream.stop()));
+  });
+
+  it('is as many replicas, as they come and go, under the name that was given', async () => {
+    pool.addresses = ['127.0.0.1', '127.0.0.2'];
+    await eventually(async () => expect(await askedNow()).toEqual(['crm 1', 'crm 2']));
+    pool.addresses = ['127.0.0.3', '127.0.0.2'];
+    await eventually(async () => expect(await askedNow()).toEqual(['crm 2', 'crm 3']));
+    const hosts = processes.flatMap(({ received }) => received.map(({ headers }) => headers.host));
+    expect(new Set(hosts)).toEqual(new Set([`crm.test:${new URL(processes[0]!.url).port}`]));
+  });
+
+  it('lets what is under way at one that is taken away come to its end', async () => {
+    pool.addresses = ['127.0.0.1', '127.0.0.2'];
+    await eventually(() => expect(service.replicas).toHaveLength(2));
+    const held: (() => void)[] = [];
+    for (const upstream of processes)
+      upstream.answer = (_request, response) => held.push(() => response.end(upstream.name));
+    const answers = Promise.all([ask(), ask()]);
+    await eventually(() => expect(held).toHaveLength(2));
+    const before = service.replicas;
+    pool.addresses = ['127.0.0.3', '127.0.0.2'];
+    await eventually(() => expect(service.replicas).not.toBe(before));
+    for (const answer of held) answer();
+    expect((await answers).sort()).toEqual(['crm 1', 'crm 2']);
+  });
+
+  it('stays what it was while the name is not known, and is one replica with an address of each family', async () => {
+    const four = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    const answers = [four, undefined, [four[0]!, { address: '::1', family: 6 }]];
+    const seen: number[] = [];
+    const counted = new Service('crm', ['http://crm.test:1'], 5, async () => {
+      await Promise.resolve();
+      seen.push(counted.replicas.length);
+      const answer = answers.shift();
+      if (!answer) throw new Error('ENOTFOUND');
+      return answer;
+    });
+    await eventually(() => expect(seen).toEqual([1, 2, 2, 1]));
+    await counted.close();
   });
 });

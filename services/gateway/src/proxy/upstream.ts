@@ -1,13 +1,15 @@
 import type { ServiceName } from '#common/contracts/index';
 import { unavailable } from '#common/http/index';
-import { Replica } from './replica.js';
+import { type Lookup, Origin } from './origin.js';
+import type { Replica } from './replica.js';
 
 /** Requests under way to one service at most: one that hangs must not take the gateway's sockets from the others. */
 const maxInFlight = 1_000;
 
 /** One service behind the gateway: all of its replicas, any of which answers any request. */
 export class Upstream {
-  readonly replicas: readonly Replica[];
+  replicas: readonly Replica[] = [];
+  private readonly origins: readonly Origin[];
   private inFlight = 0;
   private turn = 0;
 
@@ -16,8 +18,13 @@ export class Upstream {
     readonly name: ServiceName,
     origins: readonly string[],
     timeout: number,
+    lookup?: Lookup,
   ) {
-    this.replicas = origins.map((origin) => new Replica(origin, timeout));
+    const onChange = (): void => {
+      this.replicas = this.origins.flatMap((origin) => origin.replicas);
+    };
+    this.origins = origins.map((origin) => new Origin(origin, { timeout, lookup, onChange }));
+    onChange();
   }
 
   enter(): void {
@@ -45,6 +52,6 @@ export class Upstream {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.replicas.map((replica) => replica.close()));
+    await Promise.all(this.origins.map((origin) => origin.close()));
   }
 }
