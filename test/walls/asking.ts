@@ -37,7 +37,7 @@ export function ask(url: string, { method, target, body }: Request, token?: stri
 }
 
 /** Reads an answer to its end, and one that has none for as long as there is something to read. */
-async function answerOf(response: IncomingMessage): Promise<Answered> {
+export async function answerOf(response: IncomingMessage): Promise<Answered> {
   const { statusCode: status, headers } = response;
   const isStream = headers['content-type']?.startsWith('text/event-stream') === true;
   let text = '';

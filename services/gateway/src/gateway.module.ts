@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { BlockList } from 'node:net';
+import { OpenApiController } from './documents/openapi.controller.js';
 import { Feed } from './feed/feed.js';
 import { FeedController } from './feed/feed.controller.js';
 import { HealthController } from './health/health.controller.js';
@@ -12,7 +13,7 @@ export class GatewayModule {
   static before(upstreams: Upstreams, trustedProxies: BlockList): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [FeedController, HealthController, WelcomeController],
+      controllers: [FeedController, HealthController, OpenApiController, WelcomeController],
       providers: [
         { provide: Upstreams, useValue: upstreams },
         { provide: Feed, useValue: new Feed(upstreams, trustedProxies) },
