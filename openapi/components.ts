@@ -115,7 +115,9 @@ export class Components {
     const examples = Object.fromEntries(
       problems.map((one) => [one.code, { value: { code: one.status, error_code: one.code, msg: one.detail } }]),
     );
-    return this.answer(status, codes, { 'application/json': { schema, examples } });
+    // What never became a request has no path, by which the form is known.
+    const unread = status === undefined && { 'application/problem+json': { schema: this.schema(problem) } };
+    return this.answer(status, codes, { 'application/json': { schema, examples }, ...unread });
   }
 
   private answer(status: number | undefined, codes: readonly string[], content: object) {

@@ -50,13 +50,16 @@ export class DocumentedRequests {
     const content = operation.requestBody?.content['application/json'];
     const body = content && JSON.stringify(content.example);
     const answer = await this.send(route, { method, target: `${target}?${query.join('&')}`, body }, token);
-    if (/"validation_failed"/.test(answer.text)) this.tell(route, 'its example is refused', answer);
+    if (answer.status === 400 && /"validation_failed"/.test(answer.text))
+      this.tell(route, 'its example is refused', answer);
   }
 
   /** Without a token, by somebody of too low a role, and with a body that nobody takes. */
   private async refused({ method, path, operation }: Documented): Promise<void> {
     const route = `${method} ${path}`;
-    const target = path.replaceAll(/\{\w+\}/g, '0199d2a8-a561-7452-970c-e6b3bebd1dd0');
+    const target = (operation.parameters ?? [])
+      .filter((one) => one.in === 'path')
+      .reduce((filled, { name, example }) => filled.replace(`{${name}}`, String(example)), path);
     const body = operation.requestBody && '{}';
     const kind = kindOf(operation);
     if (kind !== 'none') {

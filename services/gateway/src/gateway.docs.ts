@@ -96,7 +96,7 @@ export default [
           example: stream,
         },
       },
-      errors: ['bad_position', 'position_expired', 'too_many_listeners'],
+      errors: ['forbidden', 'bad_position', 'position_expired', 'too_many_listeners'],
     },
   }),
 ];

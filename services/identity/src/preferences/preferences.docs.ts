@@ -19,7 +19,7 @@ export default [
       answer,
       params,
       errors: ['too_many_preferences'],
-      example: { preferenceKey: 'theme', preferenceValue: 'dark' },
+      example: { preferenceKey: undefined, preferenceValue: 'dark' },
     },
     remove: { id: 'deletePreference', summary: 'Delete a preference', params },
   }),

@@ -79,7 +79,7 @@ export default [
       summary: 'Issue a license',
       answer: license,
       errors: ['reference_not_found'],
-      example: { expirationDate: '2999-12-31T00:00:00Z' },
+      example: { expirationDate: '2099-12-31T00:00:00Z' },
     },
     renew: {
       id: 'renewLicense',
