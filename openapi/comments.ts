@@ -14,7 +14,7 @@ export function sources(): Map<string, string> {
 }
 
 const declaration = /^(?:export )?(?:abstract )?(?:class|interface) (\w+)/;
-const member = /^ {2}(?:readonly |async )*(\w+)[?!]?[:=(;]/;
+const member = /^ {2}(?:readonly |async )*(\w+)[?!]?(?:[:(;]| =)/;
 
 /** Doc comments of members, by `Class.member`: prettier has every member begin two blanks in. */
 export class Comments {

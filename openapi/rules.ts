@@ -7,9 +7,13 @@ export type Class = abstract new (...args: never[]) => object;
 type Rule = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
 type Bounds = { readonly bytes: number; readonly depth: number };
 
-/** A pattern that JSON Schema can say, which knows no flags but `u`. */
+const printable = String.raw`[^\u0000-\u001f\u007f-\u009f]`;
+
+/** A pattern that every reader of JSON Schema takes alike: without flags, and without classes of Unicode. */
 const patternOf = ({ source, flags }: RegExp): Schema =>
-  flags === '' || flags === 'u' ? { type: 'string', pattern: source } : { type: 'string' };
+  flags === '' || flags === 'u'
+    ? { type: 'string', pattern: source.replaceAll(String.raw`\P{Cc}`, printable) }
+    : { type: 'string' };
 
 const moment = { type: 'string', format: 'date-time' };
 const jsonWithin = ({ bytes, depth }: Bounds): Schema => ({
@@ -32,7 +36,7 @@ const keywordsOf: Readonly<Record<string, (...constraints: never[]) => Schema>> 
   matches: (pattern: RegExp) => patternOf(pattern),
   isEmail: () => ({ type: 'string', format: 'email' }),
   isUuid: () => ({ type: 'string', format: 'uuid' }),
-  isIn: (values: readonly unknown[]) => ({ enum: values }),
+  isIn: (values: readonly unknown[]) => ({ type: 'string', enum: values }),
   isInt: () => ({ type: 'integer' }),
   min: (min: number) => ({ minimum: min }),
   max: (max: number) => ({ maximum: max }),

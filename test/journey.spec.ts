@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { eventually, type HttpClient } from '#common/testing/index';
 import { defaultAdminPassword } from '#stack/settings';
 import { LocalStack, type StackFile } from './local-stack.js';
-import { nestSubscriber, oldSubscriber, plainSubscriber, type Subscriber } from './subscribers.js';
+import { guideSubscriber, nestSubscriber, oldSubscriber, plainSubscriber, type Subscriber } from './subscribers.js';
 
 let stack: LocalStack;
 let file: StackFile;
 let gateway: HttpClient;
 let subscribers: Record<'plain' | 'old' | 'nest', Subscriber>;
+let guides: Awaited<ReturnType<typeof guideSubscriber>>[] = [];
 
 beforeAll(async () => {
   stack = await LocalStack.start();
@@ -20,9 +24,11 @@ beforeAll(async () => {
     nestSubscriber(file.nats),
   ]);
   subscribers = { plain, old, nest };
+  guides = await Promise.all(['plain', 'nest', 'durable'].map((name) => guideSubscriber(name, file.nats)));
 }, 180_000);
 
 afterAll(async () => {
+  for (const guide of guides) guide.close();
   for (const subscriber of Object.values(subscribers ?? {})) await subscriber.close();
   expect(await stack?.stop()).toBe(0);
 }, 60_000);
@@ -137,6 +143,11 @@ describe('the main job, from sign-up to license.expired', () => {
     }
     await eventually(() => {
       for (const subscriber of Object.values(subscribers)) expect(expired(subscriber)).toHaveLength(1);
+      const [{ id } = { id: undefined }] = expired(subscribers.plain);
+      for (const { name, lines } of guides) {
+        const own = lines.filter((line) => line.startsWith('license.expired ') && line.endsWith(licenseId));
+        expect([name, own]).toEqual([name, [`license.expired ${id} ${licenseId}`]]);
+      }
     });
     expect(new Set(Object.values(subscribers).map((subscriber) => expired(subscriber)[0]!.id)).size).toBe(1);
   });
@@ -163,5 +174,17 @@ describe('the main job, from sign-up to license.expired', () => {
     });
     const ids = subscribers.plain.heard.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe('the guide to the first five minutes', () => {
+  it('says what to type, and that works', async () => {
+    const guide = readFileSync('docs/guides/first-five-minutes.md', 'utf8');
+    const typed = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block).join('');
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', typed], {
+      env: { ...process.env, URL: file.gateway },
+    });
+    for (const shown of ['"Analytical Engines"', '"Grace Hopper"', '"role": "user"', '"code": "validation_failed"'])
+      expect(stdout).toContain(shown);
   });
 });

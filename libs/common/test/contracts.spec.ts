@@ -130,7 +130,11 @@ const mutations: readonly (readonly [change: string, as: EventClass<object>, fin
   ['a field has another type', Numbered, 'name was {"type":"string"}, and is {"type":"integer"}'],
   ['a field may be null', PerhapsNull, 'name was {"type":"string"}, and is {"type":["string","null"]}'],
   ['a field may be left out', PerhapsAbsent, 'name may be left out now'],
-  ['a choice is gone', FewerChoices, 'material was {"enum":["wood","steel"]}, and is {"enum":["steel"]}'],
+  [
+    'a choice is gone',
+    FewerChoices,
+    'material was {"enum":["wood","steel"],"type":"string"}, and is {"enum":["steel"]',
+  ],
   ['a required field is added', Demanding, 'width is new, and not optional'],
   ['a field of a part is removed', WithSmallerParts, 'parts[].label is gone'],
   ['a list becomes a text', WithOnePart, 'parts no longer is the same list'],

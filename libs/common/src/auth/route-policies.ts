@@ -10,6 +10,8 @@ export interface Route {
   /** Controller and method. */
   readonly handler: string;
   readonly policy: Policy | undefined;
+  /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
+  readonly declared: { readonly controller: object; readonly key: string };
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -32,6 +34,7 @@ export function routesOf(app: INestApplicationContext): Route[] {
           path: joined(prefix, path),
           handler: `${name}.${key}`,
           policy,
+          declared: { controller: prototype, key },
         })),
       );
     });

@@ -4,9 +4,11 @@ type Class<Instance extends object = object> = abstract new (...args: never[]) =
 
 type OneOrMore<Value> = Value | readonly Value[];
 
-/** Names of a controller's public methods: its routes. */
+/** Names of a controller's public methods beside Nest's own: its routes. */
 type Handler<Controller> = {
-  [Name in keyof Controller]: Controller[Name] extends (...args: never[]) => unknown ? Name : never;
+  [Name in keyof Controller]: Controller[Name] extends (...args: never[]) => unknown
+    ? Exclude<Name, 'onModuleInit'>
+    : never;
 }[keyof Controller];
 
 /** One answer beside errors. */
@@ -28,6 +30,8 @@ export interface AnswerDoc {
 export interface OperationDoc {
   /** The operationId, for generators of clients. */
   readonly id: string;
+  /** That of the method's second path. */
+  readonly alias?: string;
   readonly summary: string;
   readonly description?: string;
   /** Of the one answer that is no error. */

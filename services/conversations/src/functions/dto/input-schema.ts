@@ -34,6 +34,7 @@ export function faultOf(schema: unknown): string | null {
 export const IsInputSchema = (): PropertyDecorator =>
   ValidateBy({
     name: 'isInputSchema',
+    constraints: [sizeLimit, depthLimit],
     validator: {
       validate: (value: unknown) => faultOf(value) === null,
       defaultMessage: (told?: ValidationArguments) => `${told?.property} ${faultOf(told?.value)}`,
