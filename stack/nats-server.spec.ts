@@ -215,6 +215,19 @@ describe('rights in JetStream', () => {
     await expect(manager.streams.getMessage('IDENTITY', { seq: 1 })).rejects.toThrow(/permission/i);
   });
 
+  it('who listens from outside reads through the durable of that name, and nothing else', async () => {
+    await jetstream(await as('licensing')).publish('license.expired', '{}');
+    const outside = await as('subscriber');
+    const consumers = jetstream(outside, { checkAPI: false }).consumers;
+    const read = await (await consumers.get('LICENSING', 'subscriber')).next();
+    expect(topology.licensing.types).toContain(read?.subject);
+    expect(await read!.ackAck()).toBe(true);
+    const manager = await managerOf(outside);
+    await expect(manager.consumers.delete('LICENSING', 'subscriber')).rejects.toThrow(/permission/i);
+    await expect(manager.consumers.add('LICENSING', consumer('mine'))).rejects.toThrow(/permission/i);
+    await expect(consumers.get('IDENTITY', 'crm')).rejects.toThrow(/permission/i);
+  });
+
   it('a service touches no stranger’s consumer and no stream', async () => {
     const licensing = await managerOf(await as('licensing'));
     await licensing.consumers.add('IDENTITY', consumer('licensing'));

@@ -5,7 +5,7 @@ import { eventually, EventStream, HttpClient } from '#common/testing/index';
 import { defaultAdminPassword } from '#stack/settings';
 import type { CaughtMail } from '#stack/mail-pages';
 import { LocalStack } from './local-stack.js';
-import { nestSubscriber, oldSubscriber, plainSubscriber, type Subscriber } from './subscribers.js';
+import { guideSubscriber, nestSubscriber, oldSubscriber, plainSubscriber, type Subscriber } from './subscribers.js';
 
 /** Where the main job is done: on a local stack of its own, or at the gateway that JOURNEY_GATEWAY names. */
 export interface JourneyPlace {
@@ -28,7 +28,13 @@ async function localPlace(): Promise<JourneyPlace> {
     gateway: new HttpClient(gateway),
     admin: { email: 'admin@clarity.example', password: defaultAdminPassword },
     mail: mail!.page,
-    listen: () => Promise.all([plainSubscriber(nats), oldSubscriber(nats), nestSubscriber(nats)]),
+    listen: () =>
+      Promise.all([
+        plainSubscriber(nats),
+        oldSubscriber(nats),
+        nestSubscriber(nats),
+        ...['plain', 'nest', 'durable'].map((name) => guideSubscriber(name, nats)),
+      ]),
     stop: async () => assert.equal(await stack.stop(), 0),
   };
 }

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { serviceNames } from '#common/contracts/index';
 import { eventually, type HttpClient } from '#common/testing/index';
 import { type JourneyPlace, openPlace, signUp } from './journey-place.js';
@@ -142,5 +145,20 @@ describe('the main job, from sign-up to license.expired', () => {
     });
     const ids = subscribers[0]!.heard.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+/** It is written for the local stack and its demo data. */
+const describeHere = process.env.JOURNEY_GATEWAY ? describe.skip : describe;
+
+describeHere('the guide to the first five minutes', () => {
+  it('says what to type, and that works', async () => {
+    const guide = readFileSync('docs/guides/first-five-minutes.md', 'utf8');
+    const typed = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block).join('');
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', typed], {
+      env: { ...process.env, URL: place.gateway.url },
+    });
+    for (const shown of ['"Analytical Engines"', '"Grace Hopper"', '"role": "user"', '"code": "validation_failed"'])
+      expect(stdout).toContain(shown);
   });
 });

@@ -1,51 +1,11 @@
-import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
-import { requirePolicies, routesOf } from '#common/auth/index';
-import { createService, type ServiceDefinition } from '#common/bootstrap/index';
-import { loadConfig, type ServiceConfig } from '#common/config/index';
-import { defineConversations } from '../../services/conversations/src/conversations.definition.js';
-import { defineCrm } from '../../services/crm/src/crm.definition.js';
-import { GatewayConfig } from '../../services/gateway/src/gateway.config.js';
-import { createGateway } from '../../services/gateway/src/start-gateway.js';
-import { defineIdentity } from '../../services/identity/src/identity.definition.js';
-import { defineLicensing } from '../../services/licensing/src/licensing.definition.js';
-import { differences, readTable, type RouteOf } from './table.js';
+import { routesOf } from '#common/auth/index';
+import { applications } from '../../openapi/applications.js';
+import { differences, readTable } from './table.js';
 
-/** Nothing is reached by these: the applications are put together and not started. */
-const nowhere = 'http://localhost:1';
-const environment = {
-  LOG_LEVEL: 'silent',
-  DATABASE_URL: 'postgres://localhost/none',
-  SYSTEM_DATABASE_URL: 'postgres://localhost/none',
-  NATS_URL: 'nats://localhost:1',
-  NATS_USER: 'none',
-  NATS_PASSWORD: 'none',
-  PUBLIC_URL: nowhere,
-  IDENTITY_URL: nowhere,
-  LICENSING_URL: nowhere,
-  CRM_URL: nowhere,
-  CONVERSATIONS_URL: nowhere,
-  SECRETS_KEY: `check:${randomBytes(32).toString('base64')}`,
-};
-
-async function routes(): Promise<RouteOf[]> {
-  const definitions = [defineIdentity, defineLicensing, defineCrm, defineConversations].map(
-    (define) => define(environment) as unknown as ServiceDefinition<ServiceConfig>,
-  );
-  const services = await Promise.all(
-    definitions.map(async (definition) => {
-      const { app } = await createService(definition);
-      requirePolicies(app);
-      return { application: definition.name as string, app };
-    }),
-  );
-  const { app } = await createGateway(loadConfig(GatewayConfig, environment));
-  return [...services, { application: 'gateway', app }].flatMap(({ application, app: one }) =>
-    routesOf(one).map(({ method, path }) => ({ application, route: `${method} ${path}` })),
-  );
-}
-
-const found = differences(readTable(), await routes());
+const routes = (await applications()).flatMap(({ name: application, app }) =>
+  routesOf(app).map(({ method, path }) => ({ application, route: `${method} ${path}` })),
+);
+const found = differences(readTable(), routes);
 if (found.length > 0) {
   process.stderr.write(
     `test/walls/expected.md does not say who may use the routes there are:\n  ${found.join('\n  ')}\n`,

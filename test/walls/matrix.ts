@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Contract } from '../contract/contract.js';
 import { type Answered, ask, requestOf } from './asking.js';
 import { type Kind, kinds } from './kinds.js';
 import type { Prepared } from './requests/prepared.js';
@@ -26,6 +27,12 @@ const pause = 250;
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+const contract = new Contract();
+
+/** Routes of a service that the gateway does not hand on, and the document does not have. */
+const isInternal = ({ application, route }: Row): boolean =>
+  application !== 'gateway' && /^GET \/(health\/|metrics$)/.test(route);
+
 /** One cell of the table: a caller of one kind asks one route about a row of A. */
 class Cell {
   readonly faults: string[] = [];
@@ -46,6 +53,7 @@ class Cell {
     const { statuses = true } = this.circumstances;
     if (statuses && answer.status !== row.expected[kind])
       this.tell(`expected ${row.expected[kind]}, got ${answer.status} ${answer.text.slice(0, 200)}`);
+    if (statuses && !isInternal(row)) contract.faultsOf(row.route, answer).forEach((fault) => this.tell(fault));
     this.findLeaks(answer, prepared);
     if (
       (this.isRefused || outsiders.has(kind)) &&

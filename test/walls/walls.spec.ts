@@ -3,8 +3,10 @@ import { policyKey } from '#common/auth/policy';
 import { type ServiceName, serviceNames } from '#common/contracts/index';
 import { eventually, EventStream, TestStack } from '#common/testing/index';
 import { CustomersController } from '../../services/crm/src/customers/customers.controller.js';
-import { password } from '../../libs/common/test/four-services.js';
+import { admin, password } from '../../libs/common/test/four-services.js';
 import { personOf, signIn } from '../../services/identity/test/identity.js';
+import { DocumentedRequests } from '../contract/documented-requests.js';
+import { fuzz } from '../fuzz/run.js';
 import { crossingFaults } from './crossings.js';
 import { faultsAlone, refusalOfRemembered } from './database-alone.js';
 import { saidByFirstWall, withoutFirstWall, withStatements } from './first-wall.js';
@@ -92,6 +94,32 @@ describe('both walls', () => {
     Reflect.defineMetadata(policyKey, policy, handler);
     expect(faults[0]).toContain('expected 403, got 200');
   });
+});
+
+describe('the OpenAPI document', () => {
+  it(
+    'has every answer to the requests that it describes',
+    async () => {
+      const { faults, sent } = await new DocumentedRequests(world).run();
+      expect(faults).toEqual([]);
+      expect(sent).toBeGreaterThan(300);
+    },
+    patience,
+  );
+
+  it(
+    'has every answer to requests that nobody foresaw',
+    async () => {
+      const url = world.urlOf('gateway');
+      const seeds = [1, Math.floor(Math.random() * 1_000_000)];
+      for (const seed of seeds) {
+        const { findings, sent } = await fuzz({ url, administrator: admin, seed, requests: 1_000 });
+        expect({ seed, findings }).toEqual({ seed, findings: [] });
+        expect(sent).toBe(1_000);
+      }
+    },
+    patience,
+  );
 });
 
 describe('the policies of the databases alone', () => {

@@ -106,6 +106,11 @@ export class World {
     return kind in this.a.people ? this.a.people[kind as keyof Tenant['people']] : undefined;
   }
 
+  /** Somebody of B in the place of who is of A. */
+  personOfB(kind: Kind): Person | undefined {
+    return this.b.people[kind as keyof Tenant['people']];
+  }
+
   urlOf(application: string): string {
     return application === 'gateway' ? this.gateway.url : this.services[application as ServiceName].http.url;
   }

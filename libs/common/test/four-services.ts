@@ -8,7 +8,7 @@ import { defineIdentity } from '../../../services/identity/src/identity.definiti
 import { defineLicensing } from '../../../services/licensing/src/licensing.definition.js';
 
 export const password = 'correct horse battery';
-const admin = { email: 'root@operator.example', password };
+export const admin = { email: 'root@operator.example', password };
 
 /** A provider at which nobody can sign in. */
 const unreachable = { name: 'acme', issuer: 'http://localhost:1', client_id: 'clarity', client_secret: 'not a secret' };

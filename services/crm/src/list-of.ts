@@ -8,6 +8,7 @@ export const ListOf = (type: () => new () => object, max: number): PropertyDecor
     Type(type),
     ValidateBy({
       name: 'listOf',
+      constraints: [max],
       validator: {
         validate: (value: unknown) =>
           Array.isArray(value) && value.length <= max && value.every((item) => isObject(item)),

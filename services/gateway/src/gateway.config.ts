@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min, ValidateBy } from 'class-validator';
 import type { BlockList } from 'node:net';
 import { AreNetworks, HttpConfig, List } from '#common/config/index';
 import { networksOf } from '#common/http/index';
@@ -20,6 +20,20 @@ const AreOrigins = (): PropertyDecorator =>
   );
 
 const browserOrigin = /^https?:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\])(:(\d{1,5}|\*))?$/i;
+
+/** An address and a password that everybody may know, which is no account to have in production. */
+const IsDemoAccount = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'demoAccount',
+    validator: {
+      validate: (value, args) =>
+        typeof value === 'string' &&
+        /^[^\s:@]+@[^\s:@]+:\S+$/.test(value) &&
+        (args!.object as GatewayConfig).NODE_ENV !== 'production',
+      defaultMessage: () =>
+        '$property must be an e-mail address and a password with a colon between, and is refused when NODE_ENV is production',
+    },
+  });
 
 /** Settings of the gateway. */
 export class GatewayConfig extends HttpConfig {
@@ -58,6 +72,11 @@ export class GatewayConfig extends HttpConfig {
   @Min(1)
   @Max(60)
   UPSTREAM_TIMEOUT = 30;
+
+  /** Account that the sign-in of /docs is filled in with, such as `ada@example.com:password`; the local stack names one. */
+  @IsOptional()
+  @IsDemoAccount()
+  DOCS_ACCOUNT?: string;
 }
 
 const localOrigins = ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'];
@@ -66,3 +85,9 @@ export const corsOrigins = ({ CORS_ORIGINS, NODE_ENV }: GatewayConfig): readonly
   CORS_ORIGINS ?? (NODE_ENV === 'production' ? [] : localOrigins);
 
 export const trustedProxies = ({ TRUSTED_PROXIES }: GatewayConfig): BlockList => networksOf(TRUSTED_PROXIES);
+
+/** The account that everybody may try; null when there is none. */
+export function demoAccount({ DOCS_ACCOUNT }: GatewayConfig): { email: string; password: string } | null {
+  const [email, ...rest] = DOCS_ACCOUNT?.split(':') ?? [];
+  return email === undefined ? null : { email, password: rest.join(':') };
+}

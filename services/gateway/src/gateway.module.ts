@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { BlockList } from 'node:net';
+import { DocumentsController } from './documents/documents.controller.js';
+import { ServedFiles } from './documents/served-files.js';
 import { Feed } from './feed/feed.js';
 import { FeedController } from './feed/feed.controller.js';
 import { HealthController } from './health/health.controller.js';
@@ -9,12 +11,13 @@ import { WelcomeController } from './welcome.controller.js';
 
 @Module({})
 export class GatewayModule {
-  static before(upstreams: Upstreams, trustedProxies: BlockList): DynamicModule {
+  static before(upstreams: Upstreams, trustedProxies: BlockList, files: ServedFiles): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [FeedController, HealthController, WelcomeController],
+      controllers: [DocumentsController, FeedController, HealthController, WelcomeController],
       providers: [
         { provide: Upstreams, useValue: upstreams },
+        { provide: ServedFiles, useValue: files },
         { provide: Feed, useValue: new Feed(upstreams, trustedProxies) },
         {
           provide: ReadinessOfServices,

@@ -1,12 +1,14 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyServerFactory } from 'fastify';
+import type { FastifyInstance, FastifyServerFactory } from 'fastify';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { createAdapter, useHttpConventions } from '#common/http/index';
 import { createLogger, NestLogger } from '#common/observability/index';
-import { corsOrigins, type GatewayConfig, trustedProxies } from './gateway.config.js';
+import { corsOrigins, demoAccount, type GatewayConfig, trustedProxies } from './gateway.config.js';
+import { servePages } from './documents/pages.js';
+import { ServedFiles } from './documents/served-files.js';
 import { GatewayModule } from './gateway.module.js';
 import { Cors } from './proxy/cors.js';
 import { front } from './proxy/front.js';
@@ -19,9 +21,11 @@ const stalledTimeout = 75_000;
 export async function createGateway(config: GatewayConfig) {
   const logger = createLogger('gateway', config.LOG_LEVEL);
   const upstreams = new Upstreams(config);
+  const files = new ServedFiles();
+  files.addJson('/docs/account.json', demoAccount(config));
   const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.before(upstreams, trustedProxies(config)),
+    GatewayModule.before(upstreams, trustedProxies(config), files),
     adapter,
     {
       logger: new NestLogger(logger),
@@ -29,13 +33,14 @@ export async function createGateway(config: GatewayConfig) {
       bodyParser: false,
     },
   );
-  return { app, logger };
+  return { app, logger, files };
 }
 
 /** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
 export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
-  const { app, logger } = await createGateway(config);
+  const { app, logger, files } = await createGateway(config);
   useHttpConventions(app, logger);
+  servePages(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, files);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${config.SERVICE_HOST}:${port}`;

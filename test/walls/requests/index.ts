@@ -12,5 +12,12 @@ const own = { identity: { ...identity, ...accounts, ...mails }, licensing, crm, 
 /** How each route of each application is asked, by its row in the table. */
 export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>>> = {
   ...Object.fromEntries(serviceNames.map((service) => [service, { ...everywhere(service), ...own[service] }])),
-  gateway: { 'GET /': nothing, 'GET /health/live': nothing, 'GET /health/ready': nothing, 'GET /v1/events': nothing },
+  gateway: {
+    'GET /': nothing,
+    'GET /openapi.json': nothing,
+    'GET /asyncapi.json': nothing,
+    'GET /health/live': nothing,
+    'GET /health/ready': nothing,
+    'GET /v1/events': nothing,
+  },
 };

@@ -13,6 +13,8 @@ export interface Route {
   readonly policy: Policy | undefined;
   /** What it promises of ETag, If-Match, Idempotency-Key and Location. */
   readonly conventions: Conventions;
+  /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
+  readonly declared: { readonly controller: object; readonly key: string };
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -36,6 +38,7 @@ export function routesOf(app: INestApplicationContext): Route[] {
           handler: `${name}.${key}`,
           policy,
           conventions: conventionsOf(metatype!, handler),
+          declared: { controller: prototype, key },
         })),
       );
     });

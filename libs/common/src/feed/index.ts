@@ -1,2 +1,3 @@
 export { Feed } from './feed.js';
 export { FeedController } from './feed.controller.js';
+export { FeedQuery } from './feed-query.js';

@@ -16,6 +16,7 @@ export const Text = (max: number): PropertyDecorator =>
     Trimmed(),
     ValidateBy({
       name: 'text',
+      constraints: [max],
       validator: {
         validate: (value: unknown) => typeof value === 'string' && value.length > 0 && isWithin(value, max),
         defaultMessage: (field) => `${field!.property} must be a text of 1 to ${max} characters`,

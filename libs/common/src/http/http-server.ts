@@ -59,9 +59,10 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
     return;
   }
   const problem = brokenRequests[error.code ?? ''] ?? notHttp;
-  const body = problemBody(problem, continueTrace(undefined).traceId);
+  const { traceId, traceparent } = continueTrace(undefined);
+  const body = problemBody(problem, traceId);
   socket.write(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\ntraceparent: ${traceparent}\r\n` +
       `content-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   socket.destroySoon();

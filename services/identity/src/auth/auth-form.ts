@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Problem } from '#common/http/index';
 
 /** A problem's code → status and code by which Supabase Auth tells the same. */
-const translated: Readonly<Record<string, readonly [number, string]>> = {
+export const translated: Readonly<Record<string, readonly [number, string]>> = {
   unauthorized: [401, 'no_authorization'],
   invalid_token: [403, 'bad_jwt'],
   token_expired: [403, 'bad_jwt'],

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, HttpCode, Param, Post } from '@nestjs/common'
 import { type RequestContext, SignedIn } from '#common/auth/index';
 import { Context } from '#common/http/index';
 import { readBody } from '../auth/dto/read-body.js';
-import { EnrollBody, VerifyBody } from './dto/bodies.js';
+import { EnrollBody, VerifyFactorBody } from './dto/bodies.js';
 import { FactorsService } from './factors.service.js';
 import { VerificationService } from './verification.service.js';
 import { Limited } from '../limits/limited.js';
@@ -41,6 +41,6 @@ export class FactorsController {
   @Limited('factor')
   @HttpCode(200)
   verify(@Context() context: RequestContext, @Param('id') id: string, @Body() body: unknown) {
-    return this.verification.verify(context, id, readBody(VerifyBody, body));
+    return this.verification.verify(context, id, readBody(VerifyFactorBody, body));
   }
 }

@@ -8,7 +8,7 @@ import { raiseSession } from '../sessions/elevation.js';
 import { endSessions, type LiveSession, lockSessions } from '../sessions/sessions.js';
 import { type LockedAccount, lockAccount } from './assurance.js';
 import { Challenge } from './challenge.entity.js';
-import type { VerifyBody } from './dto/bodies.js';
+import type { VerifyFactorBody } from './dto/bodies.js';
 import type { FactorAnswer } from './factor.columns.js';
 import {
   challengeExpired,
@@ -79,7 +79,7 @@ export class VerificationService {
   }
 
   /** A right code is taken once, and ends the user's sessions that have not shown a second factor. */
-  async verify(context: RequestContext, factorId: string, body: VerifyBody) {
+  async verify(context: RequestContext, factorId: string, body: VerifyFactorBody) {
     const outcome = await this.unitOfWork.run(context, async (tx) =>
       this.decide(tx, await lockAccount(tx, context), factorId, body),
     );
@@ -92,7 +92,7 @@ export class VerificationService {
     tx: RequestTx,
     account: LockedAccount,
     factorId: string,
-    { challenge_id: challengeId, code }: VerifyBody,
+    { challenge_id: challengeId, code }: VerifyFactorBody,
   ): Promise<LiveSession | Problem> {
     const [asked] = await tx.query<Asked>(askedText, [factorId, challengeId, tx.now, challengeLifetime, failureWindow]);
     if (!asked) return factorNotFound();

@@ -26,6 +26,7 @@ function isWithin(value: unknown, levels: number): boolean {
 export const BoundedJson = (bounds: JsonBounds): PropertyDecorator =>
   ValidateBy({
     name: 'boundedJson',
+    constraints: [bounds],
     validator: {
       validate: (value) => violationOf(value, bounds) === null,
       defaultMessage: (args) => `$property ${violationOf(args!.value, bounds)}`,

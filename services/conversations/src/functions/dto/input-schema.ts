@@ -48,6 +48,7 @@ export function asStored<Value>(value: Value): Value {
 export const IsInputSchema = (): PropertyDecorator =>
   ValidateBy({
     name: 'isInputSchema',
+    constraints: [sizeLimit, depthLimit],
     validator: {
       validate: (value: unknown) => faultOf(value) === null,
       defaultMessage: (told?: ValidationArguments) => `${told?.property} ${faultOf(told?.value)}`,

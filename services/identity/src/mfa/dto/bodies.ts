@@ -24,7 +24,7 @@ export class EnrollBody {
   issuer?: string;
 }
 
-export class VerifyBody {
+export class VerifyFactorBody {
   @IsUUID('loose', { message: 'challenge_id must be a UUID' })
   challenge_id!: string;
 

@@ -1,0 +1,56 @@
+import { translated } from '../services/identity/src/auth/auth-form.js';
+import type { KnownProblem, Problems } from './problems.js';
+import type { DocumentedRoute } from './routes.js';
+
+/** What stands between a client and every route may refuse: too much, too late, or in no form that is understood. */
+export const anywhere = [
+  '400 bad_request',
+  'request_timeout',
+  'payload_too_large',
+  'uri_too_long',
+  'unsupported_media_type',
+  'expectation_failed',
+  'headers_too_large',
+  'internal_error',
+  'bad_gateway',
+  'unavailable',
+];
+
+const tokens = ['unauthorized', 'invalid_token', 'token_expired', 'session_revoked', 'authorization_stale'];
+const roles = ['organization_required', 'insufficient_role'];
+const licenses = ['license_required', 'license_expired', 'license_suspended', 'license_revoked'];
+
+/** The problems that a route may answer, beside those that any may, by status. */
+export function refusalsOf(route: DocumentedRoute, problems: Problems): Map<number, KnownProblem[]> {
+  const codes = new Set([...codesOf(route), ...(route.doc.errors ?? [])]);
+  const byStatus = new Map<number, KnownProblem[]>();
+  for (const known of [...codes].flatMap((code) => problems.named(code))) {
+    const problem = route.isAuth ? inAuthForm(known) : known;
+    const others = byStatus.get(problem.status) ?? [];
+    if (!others.some(({ code }) => code === problem.code)) byStatus.set(problem.status, [...others, problem]);
+  }
+  return new Map([...byStatus].sort(([a], [b]) => a - b));
+}
+
+function codesOf({ application, policy, bodies, queries, parameters, method, isAuth }: DocumentedRoute): string[] {
+  const asksOwner = policy?.kind === 'role' || (policy?.kind === 'user' && policy.module !== undefined);
+  const isWrite = method !== 'get';
+  const takes = bodies.length + queries.length + parameters.length > 0;
+  return [
+    ...(takes ? ['400 validation_failed'] : []),
+    ...(policy?.kind === 'public' ? [] : tokens),
+    ...(policy?.kind === 'role' ? roles : []),
+    ...(asksOwner && policy.module !== undefined ? licenses.map((code) => `403 ${code}`) : []),
+    ...(asksOwner && application !== 'identity' ? ['too_many_requests'] : []),
+    ...(parameters.length > 0 && !isAuth ? ['not_found'] : []),
+    ...(isWrite && policy?.kind !== 'public' ? ['conflict', 'forbidden'] : []),
+    ...(bodies.length > 0 ? ['payload_too_large', 'unsupported_media_type'] : []),
+    'unavailable',
+  ];
+}
+
+/** Supabase Auth has other statuses and codes for some. */
+function inAuthForm({ status, code, detail }: KnownProblem): KnownProblem {
+  const [otherStatus, otherCode] = translated[code] ?? [status, code];
+  return { status: otherStatus, code: otherCode, detail };
+}

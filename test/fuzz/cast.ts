@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { HttpClient } from '#common/testing/index';
+import {
+  join,
+  owner,
+  type Person,
+  personOf,
+  profilesOf,
+  signIn,
+  signUp,
+} from '../../services/identity/test/identity.js';
+import type { Random } from '../chaos/random.js';
+
+export const roles = ['none', 'outsider', 'stranger', 'viewer', 'member', 'admin', 'owner', 'platform'] as const;
+export type Role = (typeof roles)[number];
+
+export interface Administrator {
+  readonly email: string;
+  readonly password: string;
+}
+
+interface Row {
+  readonly id: string;
+  /** What it stands below in the path. */
+  readonly parent?: string;
+}
+
+/** Rows of one kind that are remembered at most. */
+const rowLimit = 100;
+
+/** An organization with somebody of each role and a row of each kind, made through the gateway. */
+export class Cast {
+  private readonly rows = new Map<string, Row[]>();
+  private readonly tokens: Partial<Record<Role, string>> = {};
+
+  private constructor(private readonly http: HttpClient) {}
+
+  static async make(url: string, administrator: Administrator): Promise<Cast> {
+    const cast = new Cast(new HttpClient(url));
+    await cast.fill(administrator);
+    return cast;
+  }
+
+  token(role: Role): string | undefined {
+    return this.tokens[role];
+  }
+
+  /** Remembers a row by the list that it belongs to, such as `emails`. */
+  note(list: string, row: Row): void {
+    const rows = this.rows.get(list) ?? [];
+    this.rows.set(list, [...rows.slice(-rowLimit), row]);
+  }
+
+  /** A row of a list; one that never was where the list has none. */
+  pick(list: string, random: Random): Row {
+    const rows = this.rows.get(list);
+    return rows?.length ? random.pick(rows) : { id: randomUUID() };
+  }
+
+  private async fill(administrator: Administrator): Promise<void> {
+    const { http } = this;
+    const platform = personOf(http, await signIn(http, administrator.email, administrator.password));
+    const [founder, stranger, outsider] = await Promise.all([owner(http), owner(http), signUp(http)]);
+    const [viewer, member, admin] = await Promise.all(
+      ['viewer', 'member', 'admin'].map((role) => join(http, founder, role)),
+    );
+    const people: Record<Exclude<Role, 'none'>, Person> = {
+      platform,
+      owner: founder,
+      stranger,
+      outsider,
+      viewer: viewer!,
+      member: member!,
+      admin: admin!,
+    };
+    for (const [role, { session, id }] of Object.entries(people)) {
+      this.tokens[role as Role] = session.access_token;
+      if (role !== 'platform') this.note('users', { id });
+    }
+    const { organizationId } = founder;
+    this.note('organizations', { id: organizationId });
+    for (const { profileId: id } of [viewer!, member!]) this.note('profiles', { id, parent: organizationId });
+    await this.ownRows(founder.http, member!.http, organizationId);
+  }
+
+  private async ownRows(founder: HttpClient, member: HttpClient, organizationId: string): Promise<void> {
+    await founder.post(profilesOf(organizationId), { email: `${randomUUID()}@example.com`, role: 'viewer' });
+    for (const list of ['licenses', 'modules']) {
+      const { body } = await founder.get(`/v1/${list}`);
+      for (const { id } of body.data ?? []) this.note(list, { id });
+    }
+    const contacts = {
+      emails: [{ email: 'a@example.com' }],
+      phones: [{ phone: '+44 20 7946 0123' }],
+      addresses: [{ city: 'London', state: 'England' }],
+    };
+    const { body: customer } = await member.post('/v1/customers', {
+      firstName: 'Ada',
+      lastName: 'Lovelace',
+      ...contacts,
+    });
+    this.note('customers', { id: customer.id });
+    for (const list of Object.keys(contacts)) {
+      for (const { id } of customer[list] ?? []) this.note(list, { id, parent: customer.id });
+    }
+    const { body: conversation } = await member.post('/v1/conversations', { title: 'Notes' });
+    this.note('conversations', conversation);
+    const { body: message } = await member.post(`/v1/conversations/${conversation.id}/messages`, {
+      messageContent: 'Hello',
+    });
+    this.note('messages', { id: message.id, parent: conversation.id });
+    this.note('functions', (await member.post('/v1/functions', { name: 'one', code: 'return 1' })).body);
+    this.note(
+      'llm-api-keys',
+      (await member.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-12345678' })).body,
+    );
+    this.note('factors', (await member.post('/auth/v1/factors', { factor_type: 'totp' })).body);
+    await member.put('/v1/me/preferences/theme', { preferenceValue: 'dark' });
+  }
+}
