@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Policy, type Route, routesOf } from '#common/auth/index';
 import type { ControllerDocs, OperationDoc, Schema } from '#common/openapi/index';
-import { serviceOf } from '../services/gateway/src/routes.js';
+import { routeOf } from '../services/gateway/src/routes.js';
 import type { Application } from './applications.js';
 import type { Class } from './rules.js';
 
@@ -53,7 +53,7 @@ export async function allDocs(): Promise<Map<string, ControllerDocs>> {
 export function documentedRoutes(all: readonly Application[], docs: Map<string, ControllerDocs>): DocumentedRoute[] {
   const found = all.flatMap(({ name, app }) =>
     routesOf(app)
-      .filter(({ path }) => name === (serviceOf(path.replace(':source', name)) ?? 'gateway'))
+      .filter(({ path }) => name === (routeOf(path.replace(':source', name))?.[1] ?? 'gateway'))
       .map((route) => documented(name, route, docs)),
   );
   const byRoute = new Map(found.map((route) => [`${route.method} ${route.path}`, route]));

@@ -193,6 +193,8 @@ const serverSettings = (port: number): Record<string, string> => ({
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_checkpoints: 'off',
+  // The details of an error quote the rows that it is about.
+  log_error_verbosity: 'terse',
 });
 
 /** Nothing of the launcher's environment: PG* variables would change what the server does. */

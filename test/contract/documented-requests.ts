@@ -1,4 +1,4 @@
-import { serviceOf } from '../../services/gateway/src/routes.js';
+import { routeOf } from '../../services/gateway/src/routes.js';
 import { type Answered, ask } from '../walls/asking.js';
 import type { Kind } from '../walls/kinds.js';
 import { requests } from '../walls/requests/index.js';
@@ -38,7 +38,7 @@ export class DocumentedRequests {
     const { world } = this;
     const kind = kindOf(operation);
     const route = `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
-    const application = serviceOf(path.replace('{source}', 'crm')) ?? 'gateway';
+    const application = routeOf(path.replace('{source}', 'crm'))?.[1] ?? 'gateway';
     const prepare = requests[application]![route]!;
     const prepared = await prepare({ world, kind, name: 'b', tenant: world.b, isRefused: false });
     const token =

@@ -67,6 +67,16 @@ export class GatewayConfig extends HttpConfig {
   @Matches(browserOrigin, { each: true, message: 'CORS_ORIGINS must be origins, such as https://app.example.com' })
   CORS_ORIGINS?: string[];
 
+  /**
+   * TCP port on which Prometheus finds /metrics, apart from the one that clients reach; none by default. Not to be opened to
+   * the outside.
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(65_535)
+  METRICS_PORT?: number;
+
   /** Seconds that a service may take to begin its answer. */
   @IsInt()
   @Min(1)

@@ -21,9 +21,9 @@ export const routes: readonly (readonly [path: string, service: ServiceName])[] 
 const covers = (prefix: string, path: string): boolean =>
   path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 
-/** The service behind a path, undefined where the gateway answers itself. */
-export const serviceOf = (path: string): ServiceName | undefined =>
-  routes.find(([prefix]) => covers(prefix, path))?.[1];
+/** The route that a path belongs to, undefined where the gateway answers itself. */
+export const routeOf = (path: string): (typeof routes)[number] | undefined =>
+  routes.find(([prefix]) => covers(prefix, path));
 
 /** Paths on which errors are told as Supabase Auth tells them. */
 export const isAuthPath = (path: string): boolean => covers('/auth/v1', path);

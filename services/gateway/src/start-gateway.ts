@@ -3,15 +3,22 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerFactory } from 'fastify';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Logger } from 'pino';
 import { createAdapter, useHttpConventions } from '#common/http/index';
-import { createLogger, NestLogger } from '#common/observability/index';
+import {
+  adoptingTraces,
+  createLogger,
+  Metrics,
+  NestLogger,
+  RequestMetrics,
+  startTracing,
+} from '#common/observability/index';
 import { corsOrigins, demoAccount, type GatewayConfig, trustedProxies } from './gateway.config.js';
 import { servePages } from './documents/pages.js';
 import { ServedFiles } from './documents/served-files.js';
 import { GatewayModule } from './gateway.module.js';
+import { observeUpstreams } from './metrics/upstream-metrics.js';
 import { Cors } from './proxy/cors.js';
-import { front } from './proxy/front.js';
+import { front, type FrontOptions } from './proxy/front.js';
 import { Upstreams } from './proxy/upstreams.js';
 
 /** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
@@ -23,10 +30,13 @@ export async function createGateway(config: GatewayConfig) {
   const upstreams = new Upstreams(config);
   const files = new ServedFiles();
   files.addJson('/docs/account.json', demoAccount(config));
-  const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
+  const metrics = new Metrics('gateway');
+  observeUpstreams(metrics, upstreams);
+  const tracing = await startTracing('gateway', config, logger);
+  const parts = { upstreams, logger, tracing, metrics: new RequestMetrics(metrics) };
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.before(upstreams, trustedProxies(config), files),
-    adapter,
+    GatewayModule.of({ config, upstreams, metrics, tracing, files }),
+    createAdapter(logger, { serverFactory: serverFactory(config, parts) }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,
@@ -39,7 +49,7 @@ export async function createGateway(config: GatewayConfig) {
 /** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
 export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
   const { app, logger, files } = await createGateway(config);
-  useHttpConventions(app, logger);
+  useHttpConventions(app, logger, { tracing: adoptingTraces });
   servePages(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, files);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
@@ -48,16 +58,17 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
   return { app, url };
 }
 
+type FrontParts = Pick<FrontOptions, 'upstreams' | 'logger' | 'tracing' | 'metrics'>;
+
 const serverFactory =
-  (config: GatewayConfig, upstreams: Upstreams, logger: Logger): FastifyServerFactory =>
+  (config: GatewayConfig, parts: FrontParts): FastifyServerFactory =>
   (own, options) => {
     const { requestTimeout, keepAliveTimeout } = options as { requestTimeout: number; keepAliveTimeout: number };
     const server = createServer({ requestTimeout, keepAliveTimeout, requireHostHeader: false });
     const listener = front({
-      upstreams,
+      ...parts,
       own,
-      logger,
-      accessLog: logger.child({}, { redact: [] }),
+      accessLog: parts.logger.child({}, { redact: [] }),
       cors: new Cors(corsOrigins(config)),
       trustedProxies: trustedProxies(config),
       isClosing: () => !server.listening,

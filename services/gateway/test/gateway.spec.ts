@@ -205,7 +205,7 @@ describe('headers', () => {
     expect(handedOn).toMatch(new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
     expect(headers.traceparent).toBe(handedOn);
     await send(gateway.url, '/v1/customers', { headers: { traceparent: 'nonsense' } });
-    expect(crm.last.headers.traceparent).toMatch(/^00-(?!4bf9)[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(crm.last.headers.traceparent).toMatch(/^00-(?!4bf9)[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '#common/testing/index';
 import { Upstream as Service } from '../src/proxy/upstream.js';
+import { freePort } from '#stack/ports';
 import { type Answer, send } from './client.js';
 import { TestGateway } from './test-gateway.js';
 import { RawUpstream, Upstream } from './upstream.js';
@@ -197,5 +198,35 @@ describe('a name with several addresses', () => {
     });
     await eventually(() => expect(seen).toEqual([1, 2, 2, 1]));
     await counted.close();
+  });
+});
+
+describe('/metrics', () => {
+  it('stands on a port of its own, and tells of requests by their route and of replicas', async () => {
+    const port = await freePort();
+    const [alive] = replicas as [Upstream];
+    const to = await gateway.another({ CRM_URL: `${alive.url},${nowhere}`, METRICS_PORT: String(port) });
+    expect(statuses(await sendMany(10, to))).toEqual(new Set([200]));
+    for (const method of ['PROPFIND', 'PURGE']) await send(to, `${path}/hunter2?token=hunter2`, { method });
+    await send(to, '/hunter2');
+    expect((await send(to, '/metrics')).status).toBe(404);
+    const metrics = `http://127.0.0.1:${port}`;
+    expect((await send(metrics, '/')).status).toBe(404);
+    expect((await send(metrics, '/metrics', { method: 'POST' })).status).toBe(404);
+    const { text } = await send(metrics, '/metrics');
+    const sample = (name: string, labels: string): number | undefined => {
+      const line = new RegExp(`^${name}\\{(?=[^}]*${labels})[^}]*\\} (\\S+)$`, 'm').exec(text);
+      return line ? Number(line[1]) : undefined;
+    };
+    expect(sample('clarity_http_request_seconds_count', 'method="GET",route="/v1/customers",status="2xx"')).toBe(10);
+    expect(sample('clarity_http_request_seconds_count', 'method="other",route="/v1/customers"')).toBe(2);
+    expect(sample('clarity_http_request_seconds_count', 'route="gateway",status="4xx"')).toBe(2);
+    expect(sample('clarity_gateway_upstream_seconds_count', 'upstream="crm"')).toBe(12);
+    expect(sample('clarity_gateway_upstream_failures_total', 'upstream="crm"')).toBeGreaterThan(0);
+    expect(sample('clarity_gateway_upstream_requests', 'upstream="crm"')).toBe(0);
+    expect(sample('clarity_gateway_replicas', 'upstream="crm",state="up"')).toBe(1);
+    expect(sample('clarity_gateway_replicas', 'upstream="crm",state="down"')).toBe(1);
+    expect(sample('nodejs_eventloop_lag_p99_seconds', 'service="gateway"')).toBeGreaterThan(0);
+    expect(text).not.toContain('hunter2');
   });
 });

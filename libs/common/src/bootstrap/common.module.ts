@@ -112,5 +112,6 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
     await Promise.all([keys.stop(), relay.stop(), reader.stop(), reconciliation.stop()]);
     await this.parts.broker.stop();
     await Promise.all(this.parts.pools.map((pool) => pool.end()));
+    await this.parts.tracing.stop();
   }
 }

@@ -24,6 +24,7 @@ import { ReportedPositions } from '../events/reported-positions.js';
 import { Feed } from '../feed/index.js';
 import { Metrics } from '../observability/metrics.js';
 import { StateReader } from '../observability/state-reader.js';
+import type { Tracing } from '../observability/tracing.js';
 import type { LongDeletions } from '../operations/heard-deletions.js';
 import type { Passing } from '../operations/sweep.js';
 
@@ -69,15 +70,17 @@ export class ServiceParts {
     definition: ServiceDefinition,
     readonly schema: Schema,
     readonly logger: Logger,
+    readonly tracing: Tracing,
   ) {
     const { name, config, constraints } = definition;
     const pools = openPools(definition, logger);
     const { app: pool, system: systemPool } = pools;
     this.pools = [pool, systemPool];
-    this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
+    const { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password } = config;
+    this.broker = new Broker({ url, user, password, logger, tracing });
     const onEvents = (): void => this.relay.wake();
     this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
-    this.relay = new Relay(name, this.system, this.broker, logger);
+    this.relay = new Relay(name, this.system, this.broker, logger, tracing);
     this.reader = new LogReader(name, this.system, this.broker, logger);
     this.positions = new ReportedPositions(name, this.system, this.broker, logger);
     this.offers = new Offers(name, this.system, this.broker);
@@ -91,14 +94,13 @@ export class ServiceParts {
     this.metrics = new Metrics(name);
     this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
     const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
-    const { authority } = this;
     this.unitOfWork = new UnitOfWork({
       pool,
       schema,
       constraints,
       onEvents,
       maxStalenessMs,
-      ...(authority && { authority }),
+      ...(this.authority && { authority: this.authority }),
     });
     this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
     this.relay.tell(() => this.feed.wake());

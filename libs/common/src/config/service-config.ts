@@ -26,6 +26,14 @@ export class HttpConfig {
   /** The origin that clients see: the gateway's. */
   @IsUrl(httpUrl)
   PUBLIC_URL = 'http://127.0.0.1:3000';
+
+  /**
+   * Base URL of a collector that takes OTLP over HTTP; traces are recorded only where it is named. The other variables of
+   * OpenTelemetry's SDK hold as well: OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_MAX_QUEUE_SIZE.
+   */
+  @IsOptional()
+  @IsUrl(httpUrl)
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }
 
 /** Settings of every service that owns a database. */

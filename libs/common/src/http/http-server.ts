@@ -6,10 +6,13 @@ import type { BlockList, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
 import { useAnswerConventions } from './answers.js';
+import type { RequestMetrics } from '../observability/request-metrics.js';
+import { type Tracing, untraced } from '../observability/tracing.js';
 import { clientAddress, networksOf } from './client-address.js';
 import { bodyLimit, useBoundedJson } from './json-body.js';
 import { invalid, Problem } from './problem.js';
 import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
+import { answered, traceRequest } from './traced-request.js';
 import { RequestValidation } from './validation.js';
 
 /** Milliseconds for which a request may arrive, and an idle connection may stay. */
@@ -68,8 +71,19 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   socket.destroySoon();
 }
 
+export interface HttpOptions {
+  /** Who may name the client; nobody by default. */
+  readonly trustedProxies?: BlockList;
+  readonly tracing?: Tracing;
+  readonly requests?: RequestMetrics;
+}
+
 /** The conventions of the HTTP contract that hold on every route: JSON in bounds, problems, traces, validation. */
-export function useHttpConventions(app: NestFastifyApplication, logger: Logger, trustedProxies?: BlockList): void {
+export function useHttpConventions(
+  app: NestFastifyApplication,
+  logger: Logger,
+  { trustedProxies, tracing = untraced, requests }: HttpOptions = {},
+): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useBoundedJson(fastify);
   fastify.decorateRequest('trace');
@@ -81,13 +95,14 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger, 
     },
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    request.trace = continueTrace(request.headers.traceparent as string | undefined);
+    traceRequest(request, reply, tracing);
     reply.header('traceparent', request.trace.traceparent);
     reply.header('content-type', 'application/json; charset=utf-8');
     done(request.url.includes('%00') ? invalid('', 'The URL holds a NUL character.') : undefined);
   });
   useAnswerConventions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
+    requests?.observe(answered(request, reply), reply.elapsedTime / 1_000);
     const level = reply.elapsedTime > 1_000 ? 'warn' : 'debug';
     if (logger.isLevelEnabled(level)) logger[level](accessLine(request, reply), 'request');
     done();

@@ -2,8 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { type Problem, problemBody } from '#common/http/index';
-import { continueTrace, type Trace } from '#common/observability/index';
-import { isAuthPath, originForm } from '../routes.js';
+import {
+  continueTrace,
+  isProbe,
+  type RequestMetrics,
+  requestStep,
+  streamRoute,
+  type Trace,
+  type Tracing,
+} from '#common/observability/index';
+import { isAuthPath, originForm, routeOf } from '../routes.js';
 import type { Cors } from './cors.js';
 import { isIncomplete } from './request-body.js';
 
@@ -11,6 +19,9 @@ import { isIncomplete } from './request-body.js';
 const lingerTime = 2_000;
 /** What is logged for a client that left before its answer was complete; no status of HTTP says so. */
 const clientClosedRequest = 499;
+
+/** What the gateway answers itself, in short. */
+const ownRoute = (path: string): string => (path === streamRoute ? path : 'gateway');
 
 /** Connections whose last answer has been promised: nothing that follows on them is a request any more (RFC 9112 §9.6). */
 const givenUp = new WeakSet<Socket>();
@@ -20,6 +31,8 @@ export const isGivenUp = ({ socket }: IncomingMessage): boolean => givenUp.has(s
 export interface ExchangeOptions {
   readonly cors: Cors;
   readonly logger: Logger;
+  readonly tracing: Tracing;
+  readonly metrics: RequestMetrics;
   /** Takes one line per request, which holds nothing that would have to be blotted out. */
   readonly accessLog: Logger;
   /** True once the gateway stops: connections are not kept alive any more. */
@@ -32,6 +45,8 @@ export class Exchange {
   /** The request target in origin form: path and query. */
   readonly target: string;
   readonly path: string;
+  /** Where it goes; undefined for what the gateway answers itself. */
+  readonly route: ReturnType<typeof routeOf>;
   private readonly startedAt = performance.now();
   private isBrokenOff = false;
 
@@ -42,8 +57,10 @@ export class Exchange {
   ) {
     this.target = originForm(request.url ?? '');
     this.path = this.target.split('?', 1)[0]!;
-    this.trace = continueTrace(request.headers.traceparent as string | undefined);
-    response.once('close', () => this.log());
+    this.route = routeOf(this.path);
+    const header = request.headers.traceparent as string | undefined;
+    this.trace = isProbe(this.path) ? continueTrace(header) : options.tracing.serve(header);
+    response.once('close', () => this.finish());
   }
 
   /** What every answer carries: names and values in turn. */
@@ -114,17 +131,22 @@ export class Exchange {
     );
   }
 
-  private log(): void {
-    const { request, response, trace, path } = this;
+  private finish(): void {
+    const { request, response, trace, path, route } = this;
     const left = !response.writableFinished && !this.isBrokenOff;
+    const status = left ? clientClosedRequest : response.statusCode;
+    const milliseconds = performance.now() - this.startedAt;
     const line = {
       traceId: trace.traceId,
       method: request.method,
       path,
-      status: left ? clientClosedRequest : response.statusCode,
-      ms: Math.round(performance.now() - this.startedAt),
+      status,
+      ms: Math.round(milliseconds),
       ...(this.isBrokenOff && { brokenOff: true }),
     };
-    this.options.accessLog[path.startsWith('/health/') ? 'debug' : 'info'](line, 'request');
+    this.options.accessLog[isProbe(path) ? 'debug' : 'info'](line, 'request');
+    const told = { method: request.method!, route: route?.[0] ?? ownRoute(path), status };
+    this.options.metrics.observe(told, milliseconds / 1_000);
+    trace.span?.end(requestStep(told));
   }
 }

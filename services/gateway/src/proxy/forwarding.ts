@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type ClientAddress, Problem } from '#common/http/index';
+import { failureOf, type RecordedTrace } from '#common/observability/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
 import { checkFraming, hasBody, requestBody } from './request-body.js';
@@ -19,6 +20,9 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private isClientGone = false;
   private replica: Replica | undefined;
   private attempts = 0;
+  private askedAt = 0;
+  /** The question to the replica; only where it is recorded. */
+  private asking: RecordedTrace | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -51,6 +55,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
+    this.upstream.answered((performance.now() - this.askedAt) / 1_000);
+    this.endAsking(status);
     if (status === 204) delete headers['content-length'];
     this.exchange.head(status, addAnswered(headers, this.exchange.commonHeaders()));
   }
@@ -67,6 +73,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.endAsking(failureOf(error));
     if (this.isClientGone) return;
     if (isReplicaFailure(error)) this.upstream.failed(this.replica!);
     if (this.mayRepeat(error)) {
@@ -83,6 +90,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.replica?.leave();
     this.replica = this.upstream.pick();
     this.replica.enter();
+    this.askedAt = performance.now();
+    this.asking = this.exchange.trace.span?.begin('ask', 'client');
     const begin = (): void => {
       if (request.headers.expect !== undefined) response.writeContinue();
     };
@@ -94,12 +103,29 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     );
   }
 
+  /** With the status that was answered, or what went wrong. */
+  private endAsking(result: number | string): void {
+    if (!this.asking) return;
+    const { request, upstream, attempts } = this;
+    const isFailure = typeof result === 'string';
+    this.asking.span.end({
+      name: `${request.method} ${upstream.name}`,
+      attributes: {
+        'http.request.method': request.method!,
+        'server.address': upstream.name,
+        ...(attempts > 1 && { 'http.request.resend_count': attempts - 1 }),
+        ...(!isFailure && { 'http.response.status_code': result }),
+      },
+      failure: isFailure || result >= 500 ? String(result) : undefined,
+    });
+  }
+
   private headers(): string[] {
     const { request, client, exchange } = this;
     const headers = endToEnd(request.rawHeaders, request.headers.connection);
     const length = request.headers['content-length'];
     if (length !== undefined) headers.push('content-length', length);
-    headers.push('via', '1.1 gateway', 'traceparent', exchange.trace.traceparent);
+    headers.push('via', '1.1 gateway', 'traceparent', (this.asking ?? exchange.trace).traceparent);
     headers.push('x-forwarded-for', client.address, 'x-forwarded-proto', client.protocol);
     return headers;
   }

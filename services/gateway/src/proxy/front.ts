@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
 import { clientAddress, forbidden, Problem, problemOf } from '#common/http/index';
-import { isPlainPath, serviceOf } from '../routes.js';
+import { isPlainPath } from '../routes.js';
 import { isPreflight } from './cors.js';
 import { Exchange, type ExchangeOptions, isGivenUp } from './exchange.js';
 import { Forwarding } from './forwarding.js';
@@ -43,9 +43,8 @@ function route(exchange: Exchange, { cors, upstreams, trustedProxies, own }: Fro
   if (request.headers.expect !== undefined && request.headers.expect.toLowerCase() !== '100-continue') {
     throw new Problem(417, 'expectation_failed', 'The only expectation understood is 100-continue.');
   }
-  const service = serviceOf(path);
-  if (service === undefined) answerOwn(exchange, own);
-  else new Forwarding(exchange, upstreams.of(service), clientAddress(request, trustedProxies)).start();
+  if (exchange.route === undefined) answerOwn(exchange, own);
+  else new Forwarding(exchange, upstreams.of(exchange.route[1]), clientAddress(request, trustedProxies)).start();
 }
 
 function answerOwn(exchange: Exchange, own: RequestListener): void {

@@ -9,8 +9,11 @@ const maxInFlight = 1_000;
 /** One service behind the gateway: all of its replicas, any of which answers any request. */
 export class Upstream {
   replicas: readonly Replica[] = [];
+  /** Requests that a replica failed, and that another may have answered. */
+  failures = 0;
   private readonly origins: readonly Origin[];
-  private inFlight = 0;
+  private requests = 0;
+  private onAnswer: (seconds: number) => void = () => undefined;
   private turn = 0;
 
   /** `timeout`: seconds until an answer must begin. */
@@ -27,13 +30,28 @@ export class Upstream {
     onChange();
   }
 
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.requests;
+  }
+
+  /** An answer has begun, so many seconds after it was asked for. */
+  answered(seconds: number): void {
+    this.onAnswer(seconds);
+  }
+
+  /** Whom to tell how long answers took to begin. */
+  tell(onAnswer: (seconds: number) => void): void {
+    this.onAnswer = onAnswer;
+  }
+
   enter(): void {
-    if (this.inFlight >= maxInFlight) throw unavailable(this.name);
-    this.inFlight += 1;
+    if (this.requests >= maxInFlight) throw unavailable(this.name);
+    this.requests += 1;
   }
 
   leave(): void {
-    this.inFlight -= 1;
+    this.requests -= 1;
   }
 
   /** The replica with the least under way, each in turn among equals; one that is down only when all are. */
@@ -48,6 +66,7 @@ export class Upstream {
 
   /** A replica has failed; nothing else could be asked in place of the only one. */
   failed(replica: Replica): void {
+    this.failures += 1;
     if (this.replicas.length > 1) replica.fail();
   }
 
