@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { getMetadataStorage } from 'class-validator';
 import { ServiceConfig } from '#common/config/index';
 import { CrmConfig } from '../services/crm/src/crm.config.js';
+import { GatewayConfig } from '../services/gateway/src/gateway.config.js';
 import { IdentityConfig } from '../services/identity/src/identity.config.js';
 import { LicensingConfig } from '../services/licensing/src/licensing.config.js';
 import { readSettings, settingNames, StackSettings } from './settings.js';
@@ -93,7 +94,7 @@ describe('settings', () => {
 
   it('of single services are there too, each with its default and its meaning', () => {
     const presets: Record<string, unknown> = {};
-    for (const config of [IdentityConfig, LicensingConfig, CrmConfig, ServiceConfig]) {
+    for (const config of [IdentityConfig, LicensingConfig, CrmConfig, ServiceConfig, GatewayConfig]) {
       const metadatas = getMetadataStorage().getTargetValidationMetadatas(config, '', false, false);
       for (const { propertyName } of metadatas) presets[propertyName] = undefined;
       Object.assign(presets, new config());

@@ -4,24 +4,25 @@ import type { FastifyServerFactory } from 'fastify';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { createAdapter, useHttpConventions } from '#common/http/index';
+import { createAdapter, giveUpStalled, serverTimeouts, useHttpConventions } from '#common/http/index';
 import { createLogger, NestLogger } from '#common/observability/index';
 import { corsOrigins, type GatewayConfig, trustedProxies } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
+import { AddressLimit } from './limits/address-limit.js';
 import { Cors } from './proxy/cors.js';
 import { front } from './proxy/front.js';
 import { Upstreams } from './proxy/upstreams.js';
 
-/** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
-const stalledTimeout = 75_000;
-
 /** The gateway put together; nothing of it runs yet. */
 export async function createGateway(config: GatewayConfig) {
   const logger = createLogger('gateway', config.LOG_LEVEL);
-  const upstreams = new Upstreams(config);
-  const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
+  const upstreams = new Upstreams(config, logger);
+  const limit = new AddressLimit(config, logger);
+  const requestTimeout = config.REQUEST_TIMEOUT * 1_000;
+  const factory = serverFactory({ config, upstreams, limit, logger });
+  const adapter = createAdapter(logger, { requestTimeout, serverFactory: factory });
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.before(upstreams, trustedProxies(config)),
+    GatewayModule.before(upstreams, limit, trustedProxies(config)),
     adapter,
     {
       logger: new NestLogger(logger),
@@ -29,13 +30,14 @@ export async function createGateway(config: GatewayConfig) {
       bodyParser: false,
     },
   );
-  return { app, logger };
+  return { app, limit, logger };
 }
 
 /** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
 export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
-  const { app, logger } = await createGateway(config);
+  const { app, limit, logger } = await createGateway(config);
   useHttpConventions(app, logger);
+  limit.start();
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${config.SERVICE_HOST}:${port}`;
@@ -43,20 +45,28 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
   return { app, url };
 }
 
+interface ServerParts {
+  readonly config: GatewayConfig;
+  readonly upstreams: Upstreams;
+  readonly limit: AddressLimit;
+  readonly logger: Logger;
+}
+
 const serverFactory =
-  (config: GatewayConfig, upstreams: Upstreams, logger: Logger): FastifyServerFactory =>
-  (own, options) => {
-    const { requestTimeout, keepAliveTimeout } = options as { requestTimeout: number; keepAliveTimeout: number };
-    const server = createServer({ requestTimeout, keepAliveTimeout, requireHostHeader: false });
+  ({ config, upstreams, limit, logger }: ServerParts): FastifyServerFactory =>
+  (own) => {
+    const requestTimeout = config.REQUEST_TIMEOUT * 1_000;
+    const server = giveUpStalled(createServer({ ...serverTimeouts(requestTimeout), requireHostHeader: false }));
     const listener = front({
       upstreams,
+      limit,
       own,
       logger,
       accessLog: logger.child({}, { redact: [] }),
       cors: new Cors(corsOrigins(config)),
       trustedProxies: trustedProxies(config),
       isClosing: () => !server.listening,
+      takeWithin: requestTimeout,
     });
-    server.setTimeout(stalledTimeout);
     return server.on('request', listener).on('checkContinue', listener).on('checkExpectation', listener);
   };

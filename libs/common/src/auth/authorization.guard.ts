@@ -1,7 +1,9 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../http/problem.js';
+import { assertWithin, tellQuota } from '../limits/quota.js';
+import type { RequestLimit } from '../limits/request-limit.js';
 import { type Policy, policyKey } from './policy.js';
 import type { TokenVerifier } from './token-verifier.js';
 
@@ -24,6 +26,8 @@ export class AuthorizationGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly verifier: TokenVerifier,
+    /** How often each caller may ask; absent for no limit. */
+    private readonly limit?: RequestLimit,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
@@ -36,6 +40,14 @@ export class AuthorizationGuard implements CanActivate {
     if (token === undefined || countAuthorizations(request.raw.rawHeaders) > 1)
       throw new Problem(401, 'unauthorized', 'One bearer access token is required.');
     request.context = { ...(await this.verifier.verify(token)), policy, trace: request.trace };
+    this.count(request.context.userId, execution);
     return true;
+  }
+
+  private count(userId: string, execution: ExecutionContext): void {
+    const quota = this.limit?.take(userId);
+    if (!quota) return;
+    tellQuota(execution.switchToHttp().getResponse<FastifyReply>(), quota);
+    assertWithin(quota);
   }
 }

@@ -1,6 +1,7 @@
 import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { limitsOf } from '../limits/route-limits.js';
 import { type Policy, policyKey } from './policy.js';
 
 export interface Route {
@@ -10,6 +11,8 @@ export interface Route {
   /** Controller and method. */
   readonly handler: string;
   readonly policy: Policy | undefined;
+  /** Names of the limits that count requests to it. */
+  readonly limits: readonly string[];
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -26,12 +29,14 @@ export function routesOf(app: INestApplicationContext): Route[] {
       const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
       if (method === undefined) return [];
       const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
+      const limits = limitsOf(handler, policy?.kind === 'public');
       return pathsOf(metatype!).flatMap((prefix) =>
         pathsOf(handler).map((path) => ({
           method: RequestMethod[method],
           path: joined(prefix, path),
           handler: `${name}.${key}`,
           policy,
+          limits,
         })),
       );
     });

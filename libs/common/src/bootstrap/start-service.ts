@@ -14,6 +14,7 @@ import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
 import { networksOf } from '../http/client-address.js';
 import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
+import { useAdmission } from '../limits/use-admission.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { CommonModule } from './common.module.js';
 import { type ServiceDefinition, ServiceParts } from './service-parts.js';
@@ -36,7 +37,8 @@ export async function createService<Config extends ServiceConfig>(definition: Se
   const untyped = definition as unknown as ServiceDefinition;
   const parts = new ServiceParts(untyped, schema, logger);
   const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
+  const requestTimeout = definition.config.REQUEST_TIMEOUT * 1_000;
+  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger, { requestTimeout }), {
     logger: new NestLogger(logger),
     abortOnError: false,
     bodyParser: false,
@@ -58,6 +60,7 @@ export async function startService<Config extends ServiceConfig>(
   const { app, parts, logger } = await createService(definition);
   requirePolicies(app);
   useHttpConventions(app, logger, networksOf(config.TRUSTED_PROXIES));
+  useAdmission(app, parts.admission, logger);
   await app.init();
   if (topology[name].reads.length > 0) await followEvents(app, definition, parts, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);

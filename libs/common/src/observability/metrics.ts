@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { ServiceName } from '../contracts/topology.js';
+import type { AdmissionQueue } from '../limits/admission-queue.js';
 
 export interface Sample {
   readonly labels?: Readonly<Record<string, string>>;
@@ -64,6 +65,13 @@ export class Metrics {
     add('connections', 'Open connections to the database', (pool) => pool.totalCount);
     add('connections_idle', 'Open connections that nobody uses', (pool) => pool.idleCount);
     add('waiting', 'Transactions that wait for a connection', (pool) => pool.waitingCount);
+  }
+
+  /** Requests at work and before the door. */
+  observeAdmission(queue: AdmissionQueue): void {
+    this.observe('clarity_requests_working', 'Requests that are worked on', () => queue.workingCount);
+    this.observe('clarity_requests_waiting', 'Requests that wait to be worked on', () => queue.waitingCount);
+    this.observe('clarity_requests_overloaded_total', 'Requests refused for overload', () => queue.refused);
   }
 
   /** Prometheus' text format. */

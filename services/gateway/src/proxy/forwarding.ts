@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { type ClientAddress, Problem } from '#common/http/index';
+import { type ClientAddress, Problem, problemOf } from '#common/http/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
 import { checkFraming, hasBody, requestBody } from './request-body.js';
@@ -34,14 +34,19 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (request.httpVersionMinor > 0 && countHosts(request.rawHeaders) !== 1) {
       throw new Problem(400, 'bad_request', 'A request names one host.');
     }
-    upstream.enter();
+    const visit = {
+      client: this.client.address,
+      start: () => this.dispatch(),
+      refuse: (problem: Problem) => this.exchange.fail(problem),
+      isAnswering: () => this.response.headersSent,
+    };
     this.response.once('close', () => {
-      upstream.leave();
+      upstream.admission.leave(visit);
       this.replica?.leave();
       this.isClientGone = true;
       this.controller?.abort(new Error('the client is gone'));
     });
-    this.dispatch();
+    upstream.admission.enter(visit);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -58,7 +63,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.response.write(chunk)) return;
     controller.pause();
-    this.response.once('drain', () => controller.resume());
+    this.exchange.expectToBeTaken();
+    this.response.once('drain', () => {
+      this.exchange.taken();
+      controller.resume();
+    });
   }
 
   onResponseEnd(): void {
@@ -88,10 +97,12 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     };
     // undici takes any async iterable for a body; only its types do not say so.
     const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
-    this.replica.pool.dispatch(
-      { path: this.exchange.target, method: request.method!, headers: this.headers(), body },
-      this,
-    );
+    const options = { path: this.exchange.target, method: request.method!, headers: this.headers(), body };
+    try {
+      this.replica.pool.dispatch(options, this);
+    } catch (error) {
+      this.exchange.fail(problemOf(error));
+    }
   }
 
   private headers(): string[] {

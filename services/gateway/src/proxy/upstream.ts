@@ -1,32 +1,27 @@
+import type { Logger } from 'pino';
 import type { ServiceName } from '#common/contracts/index';
-import { unavailable } from '#common/http/index';
+import { AdmissionQueue } from '#common/limits/index';
+import type { GatewayConfig } from '../gateway.config.js';
 import { Replica } from './replica.js';
-
-/** Requests under way to one service at most: one that hangs must not take the gateway's sockets from the others. */
-const maxInFlight = 1_000;
 
 /** One service behind the gateway: all of its replicas, any of which answers any request. */
 export class Upstream {
   readonly replicas: readonly Replica[];
-  private inFlight = 0;
+  /** Before each service its own: one that hangs must not take the gateway's sockets from the others. */
+  readonly admission: AdmissionQueue;
   private turn = 0;
 
-  /** `timeout`: seconds until an answer must begin. */
   constructor(
     readonly name: ServiceName,
     origins: readonly string[],
-    timeout: number,
+    { UPSTREAM_TIMEOUT, UPSTREAM_REQUESTS_AT_ONCE }: GatewayConfig,
+    logger: Logger,
   ) {
-    this.replicas = origins.map((origin) => new Replica(origin, timeout));
-  }
-
-  enter(): void {
-    if (this.inFlight >= maxInFlight) throw unavailable(this.name);
-    this.inFlight += 1;
-  }
-
-  leave(): void {
-    this.inFlight -= 1;
+    this.replicas = origins.map((origin) => new Replica(origin, UPSTREAM_TIMEOUT));
+    this.admission = new AdmissionQueue({
+      atOnce: UPSTREAM_REQUESTS_AT_ONCE * origins.length,
+      onOverload: () => logger.warn({ upstream: name }, 'more is asked than it can do: requests are refused'),
+    });
   }
 
   /** The replica with the least under way, each in turn among equals; one that is down only when all are. */
