@@ -1,6 +1,7 @@
 import {
   digestSubject,
   inboxPrefix,
+  limitSubject,
   manageSubject,
   positionSubject,
   readersOf,
@@ -35,7 +36,7 @@ export interface NatsRights {
 export function rightsOf(user: NatsUser): NatsRights {
   switch (user) {
     case 'gateway':
-      return { publish: [], subscribe: inboxOf(user) };
+      return { publish: [limitSubject(user)], subscribe: [...inboxOf(user), limitSubject(user)] };
     case 'provisioner':
       return { publish: provisionerApi(), subscribe: inboxOf(user) };
     case 'subscriber':
@@ -65,6 +66,7 @@ function publishedBy(service: ServiceName): string[] {
   return [
     ...types,
     watermarkSubject(service),
+    limitSubject(service),
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
     ...reads.flatMap(ownerQuestions),
     ...reads.map((source) => positionSubject(source, service)),
@@ -98,6 +100,7 @@ function heardBy(service: ServiceName): string[] {
   const { answers, reads } = topology[service];
   return [
     ...inboxOf(service),
+    limitSubject(service),
     ...ownerQuestions(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),

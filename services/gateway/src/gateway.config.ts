@@ -1,5 +1,17 @@
 import { applyDecorators } from '@nestjs/common';
-import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsUrl, Matches, Max, Min, ValidateBy } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
 import type { BlockList } from 'node:net';
 import { AreNetworks, HttpConfig, List } from '#common/config/index';
 import { networksOf } from '#common/http/index';
@@ -87,6 +99,37 @@ export class GatewayConfig extends HttpConfig {
   @IsOptional()
   @IsDemoAccount()
   DOCS_ACCOUNT?: string;
+
+  /**
+   * Requests that are under way at once to each replica of a service; the others wait, and are refused (503 `overloaded`) once there
+   * are always some that do. Somewhat more than a service works on at once, so that it never has to wait for the next.
+   */
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  UPSTREAM_REQUESTS_AT_ONCE = 24;
+
+  /**
+   * Requests a minute of one client address (of IPv6, of its /64), over all replicas of the gateway; they may come at once. An
+   * office behind one address has many clients, so it keeps away a flood and nobody else. 0 stands for no limit.
+   */
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000_000)
+  REQUEST_LIMIT_PER_ADDRESS = 60_000;
+
+  /** Over which replicas of the gateway tell each other how much their clients ask for; without it each counts alone. */
+  @IsOptional()
+  @IsUrl({ protocols: ['nats', 'tls'], require_tld: false, require_protocol: true })
+  NATS_URL?: string;
+
+  @ValidateIf(({ NATS_URL }: GatewayConfig) => NATS_URL !== undefined)
+  @IsNotEmpty()
+  NATS_USER?: string;
+
+  @ValidateIf(({ NATS_URL }: GatewayConfig) => NATS_URL !== undefined)
+  @IsNotEmpty()
+  NATS_PASSWORD?: string;
 }
 
 const localOrigins = ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'];

@@ -8,6 +8,7 @@ import { type GatewayConfig, trustedProxies } from './gateway.config.js';
 import { HealthController } from './health/health.controller.js';
 import { ReadinessOfServices } from './health/readiness.js';
 import { MetricsServer } from './metrics/metrics-server.js';
+import { AddressLimit } from './limits/address-limit.js';
 import { Upstreams } from './proxy/upstreams.js';
 import { WelcomeController } from './welcome.controller.js';
 
@@ -17,16 +18,18 @@ export interface GatewayParts {
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly files: ServedFiles;
+  readonly limit: AddressLimit;
 }
 
 @Module({})
 export class GatewayModule {
-  static of({ config, upstreams, metrics, tracing, files }: GatewayParts): DynamicModule {
+  static of({ config, upstreams, metrics, tracing, files, limit }: GatewayParts): DynamicModule {
     return {
       module: GatewayModule,
       controllers: [DocumentsController, FeedController, HealthController, WelcomeController],
       providers: [
         { provide: Upstreams, useValue: upstreams },
+        { provide: AddressLimit, useValue: limit },
         { provide: ServedFiles, useValue: files },
         { provide: Feed, useValue: new Feed(upstreams, trustedProxies(config)) },
         { provide: 'end of traces', useValue: { onApplicationShutdown: () => tracing.stop() } },

@@ -28,6 +28,9 @@ export const routeOf = (path: string): (typeof routes)[number] | undefined =>
 /** Paths on which errors are told as Supabase Auth tells them. */
 export const isAuthPath = (path: string): boolean => covers('/auth/v1', path);
 
+/** What is asked by whoever watches over the process, as often as it likes. */
+export const isHealthPath = (path: string): boolean => covers('/health', path);
+
 /**
  * Ways to write a path that another reader may take for a different one: empty and dot segments, backslashes, a
  * fragment, in plain or percent-encoded. Encoded slashes are data, except next to dots.

@@ -153,7 +153,7 @@ describe('a name with several addresses', () => {
     pool.addresses = ['127.0.0.1'];
     for (const index of [1, 2, 3]) await start(index);
     const { port } = new URL(processes[0]!.url);
-    service = new Service('crm', [`http://crm.test:${port}`], 5, lookup);
+    service = new Service('crm', [`http://crm.test:${port}`], { timeout: 5, requestsAtOnce: 24, lookup });
   });
 
   afterEach(async () => {
@@ -189,13 +189,15 @@ describe('a name with several addresses', () => {
     const four = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
     const answers = [four, undefined, [four[0]!, { address: '::1', family: 6 }]];
     const seen: number[] = [];
-    const counted = new Service('crm', ['http://crm.test:1'], 5, async () => {
+    const changing = async () => {
       await Promise.resolve();
       seen.push(counted.replicas.length);
       const answer = answers.shift();
       if (!answer) throw new Error('ENOTFOUND');
       return answer;
-    });
+    };
+    const options = { timeout: 5, requestsAtOnce: 24, lookup: changing };
+    const counted = new Service('crm', ['http://crm.test:1'], options);
     await eventually(() => expect(seen).toEqual([1, 2, 2, 1]));
     await counted.close();
   });

@@ -2,6 +2,7 @@ import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { type Conventions, conventionsOf } from '../http/conventions.js';
+import { limitsOf } from '../limits/route-limits.js';
 import { type Policy, policyKey } from './policy.js';
 
 export interface Route {
@@ -15,6 +16,8 @@ export interface Route {
   readonly conventions: Conventions;
   /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
   readonly declared: { readonly controller: object; readonly key: string };
+  /** Names of the limits that count requests to it. */
+  readonly limits: readonly string[];
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -31,6 +34,7 @@ export function routesOf(app: INestApplicationContext): Route[] {
       const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
       if (method === undefined) return [];
       const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
+      const limits = limitsOf(handler, policy?.kind === 'public');
       return pathsOf(metatype!).flatMap((prefix) =>
         pathsOf(handler).map((path) => ({
           method: RequestMethod[method],
@@ -39,6 +43,7 @@ export function routesOf(app: INestApplicationContext): Route[] {
           policy,
           conventions: conventionsOf(metatype!, handler),
           declared: { controller: prototype, key },
+          limits,
         })),
       );
     });

@@ -14,6 +14,7 @@ import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
 import { networksOf } from '../http/client-address.js';
 import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
+import { useAdmission } from '../limits/use-admission.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { RequestMetrics } from '../observability/request-metrics.js';
 import { startTracing } from '../observability/tracing.js';
@@ -39,7 +40,8 @@ export async function createService<Config extends ServiceConfig>(definition: Se
   const tracing = await startTracing(definition.name, definition.config, logger);
   const parts = new ServiceParts(untyped, schema, logger, tracing);
   const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
+  const requestTimeout = definition.config.REQUEST_TIMEOUT * 1_000;
+  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger, { requestTimeout }), {
     logger: new NestLogger(logger),
     abortOnError: false,
     bodyParser: false,
@@ -65,6 +67,7 @@ export async function startService<Config extends ServiceConfig>(
     tracing: parts.tracing,
     requests: new RequestMetrics(parts.metrics),
   });
+  useAdmission(app, parts.admission, logger);
   await app.init();
   if (topology[name].reads.length > 0) await followEvents(app, definition, parts, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);

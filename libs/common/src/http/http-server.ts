@@ -15,24 +15,40 @@ import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-fi
 import { answered, traceRequest } from './traced-request.js';
 import { RequestValidation } from './validation.js';
 
-/** Milliseconds for which a request may arrive, and an idle connection may stay. */
-const requestTimeout = 30_000;
+/** Milliseconds for which an idle connection may stay. */
 const keepAliveTimeout = 65_000;
+/** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
+const stalledTimeout = 75_000;
+
+/** Options of Node's HTTP server that give every request an end. */
+export const serverTimeouts = (requestTimeout: number) => ({
+  requestTimeout,
+  headersTimeout: requestTimeout,
+  keepAliveTimeout,
+  connectionsCheckingInterval: Math.min(5_000, requestTimeout / 2),
+});
+
+/** Does what `serverTimeouts` cannot say. */
+export const giveUpStalled = (server: Server): Server => server.setTimeout(stalledTimeout);
 
 /** UTF-16 units of a part of the path at most: 128 characters, each of which may take two. */
 const maxParamLength = 256;
 
 export interface AdapterOptions {
+  /** Milliseconds for which a request may arrive. */
+  readonly requestTimeout: number;
   /** Makes the HTTP server, for whoever wants to see requests before Fastify does. */
   readonly serverFactory?: FastifyServerFactory;
 }
 
-export const createAdapter = (logger: Logger, options: AdapterOptions = {}): FastifyAdapter =>
+export const createAdapter = (logger: Logger, { requestTimeout, ...options }: AdapterOptions): FastifyAdapter =>
   new FastifyAdapter({
     ...options,
     bodyLimit,
     requestTimeout,
     keepAliveTimeout,
+    connectionTimeout: stalledTimeout,
+    http: serverTimeouts(requestTimeout),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength },
@@ -65,7 +81,8 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   const { traceId, traceparent } = continueTrace(undefined);
   const body = problemBody(problem, traceId);
   socket.write(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\ntraceparent: ${traceparent}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\n` +
+      `traceparent: ${traceparent}\r\nx-content-type-options: nosniff\r\n` +
       `content-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
   socket.destroySoon();

@@ -59,7 +59,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
   const trace = (request.trace ??= continueTrace(undefined));
-  if (problem.status >= 500) {
+  if (problem.status >= 500 && !problem.isExpected) {
     const level = problem.status === 503 ? 'warn' : 'error';
     logger[level]({ traceId: trace.traceId, code: problem.code, err: problem.cause ?? problem }, problem.detail);
   }

@@ -4,4 +4,4 @@ export { isProbe, RequestMetrics, requestStep, streamRoute } from './request-met
 export { createLogger, NestLogger } from './logger.js';
 export { failureOf, type RecordedTrace } from './span.js';
 export { type Client, continueTrace, type Trace } from './trace.js';
-export { adoptingTraces, startTracing, type Tracing } from './tracing.js';
+export { adoptingTraces, startTracing, type Tracing, untraced } from './tracing.js';

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ServiceName } from '../contracts/topology.js';
 import { tellWaits } from '../database/connection.js';
+import type { AdmissionQueue } from '../limits/admission-queue.js';
 import { sharedQuestion } from './shared-question.js';
 
 export interface Sample {
@@ -116,6 +117,13 @@ export class Metrics {
       'role',
     ]);
     for (const [role, pool] of Object.entries(pools)) tellWaits(pool, waits.labels(role));
+  }
+
+  /** Requests at work and before the door. */
+  observeAdmission(queue: AdmissionQueue): void {
+    this.observe('clarity_requests_working', 'Requests that are worked on', () => queue.workingCount);
+    this.observe('clarity_requests_waiting', 'Requests that wait to be worked on', () => queue.waitingCount);
+    this.observe('clarity_requests_overloaded_total', 'Requests refused for overload', () => queue.refused);
   }
 
   /** Prometheus' text format. */

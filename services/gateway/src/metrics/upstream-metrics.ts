@@ -15,7 +15,9 @@ export function observeUpstreams(metrics: Metrics, { all }: Upstreams): void {
     all.map((upstream) => ({ labels: { upstream: upstream.name }, value: read(upstream) }));
   const add = (name: string, help: string, read: (upstream: Upstream) => number): void =>
     metrics.observe(`clarity_gateway_upstream_${name}`, help, () => each(read), ['upstream']);
-  add('requests', 'Requests to a service that are under way', ({ inFlight }) => inFlight);
+  add('requests', 'Requests to a service that are under way', ({ admission }) => admission.workingCount);
+  add('waiting', 'Requests to a service that wait for their turn', ({ admission }) => admission.waitingCount);
+  add('overloaded_total', 'Requests to a service refused for overload', ({ admission }) => admission.refused);
   add('failures_total', 'Requests that a replica did not answer', ({ failures }) => failures);
   const countOf = ({ name, replicas }: Upstream, state: 'up' | 'down'): Sample => ({
     labels: { upstream: name, state },

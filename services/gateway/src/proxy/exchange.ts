@@ -37,6 +37,8 @@ export interface ExchangeOptions {
   readonly accessLog: Logger;
   /** True once the gateway stops: connections are not kept alive any more. */
   readonly isClosing: () => boolean;
+  /** Milliseconds that a client has to take what it was sent. */
+  readonly takeWithin: number;
 }
 
 /** One request and its answer, from the first byte to the line in the log. */
@@ -49,6 +51,10 @@ export class Exchange {
   readonly route: ReturnType<typeof routeOf>;
   private readonly startedAt = performance.now();
   private isBrokenOff = false;
+  private isExpected = false;
+  private takeTimer: NodeJS.Timeout | undefined;
+  /** Names and values that every answer to this request carries beside the common ones. */
+  private readonly carried: string[] = [];
 
   constructor(
     readonly request: IncomingMessage,
@@ -60,13 +66,21 @@ export class Exchange {
     this.route = routeOf(this.path);
     const header = request.headers.traceparent as string | undefined;
     this.trace = isProbe(this.path) ? continueTrace(header) : options.tracing.serve(header);
-    response.once('close', () => this.finish());
+    response.once('close', () => {
+      this.taken();
+      this.finish();
+    });
   }
 
   /** What every answer carries: names and values in turn. */
   commonHeaders(): string[] {
     const own = ['traceparent', this.trace.traceparent, 'x-content-type-options', 'nosniff'];
-    return own.concat(this.options.cors.headers(this.request));
+    return own.concat(this.options.cors.headers(this.request), this.carried);
+  }
+
+  /** Puts headers on whatever is answered; names and values in turn. */
+  carry(...headers: string[]): void {
+    this.carried.push(...headers);
   }
 
   /** Sends the head of an answer; `headers` are names and values in turn. */
@@ -82,20 +96,40 @@ export class Exchange {
   end(): void {
     const { request, response } = this;
     if (!isIncomplete(request) || request.headers.expect !== undefined) {
-      response.end();
+      this.endAnswer();
       return;
     }
+    response.flushHeaders();
     const end = (): void => {
       clearTimeout(timer);
-      response.end();
+      this.endAnswer();
     };
     const timer = setTimeout(end, lingerTime);
     request.once('close', end).resume();
   }
 
+  private endAnswer(): void {
+    const { response } = this;
+    response.end();
+    setImmediate(() => {
+      if (!response.writableFinished && !response.destroyed) this.expectToBeTaken();
+    });
+  }
+
+  /** Breaks the answer off unless the client has taken what it was sent before its time is over. */
+  expectToBeTaken(): void {
+    clearTimeout(this.takeTimer);
+    this.takeTimer = setTimeout(() => this.breakOff(), this.options.takeWithin);
+  }
+
+  taken(): void {
+    clearTimeout(this.takeTimer);
+  }
+
   /** Answers with a failure, in the form of this path; where the answer has begun already, it is broken off. */
   fail(problem: Problem): void {
-    if (problem.status >= 500) this.warn(problem, problem.detail);
+    this.isExpected = problem.isExpected;
+    if (problem.status >= 500 && !problem.isExpected) this.warn(problem, problem.detail);
     if (this.response.headersSent) {
       this.breakOff();
       return;
@@ -119,7 +153,8 @@ export class Exchange {
       const body = problemBody(problem, this.trace.traceId, this.path);
       return { type: 'application/problem+json; charset=utf-8', body };
     }
-    const body = JSON.stringify({ code: problem.status, error_code: problem.code, msg: problem.detail });
+    const code = problem.code === 'rate_limited' ? 'over_request_rate_limit' : problem.code;
+    const body = JSON.stringify({ code: problem.status, error_code: code, msg: problem.detail });
     return { type: 'application/json; charset=utf-8', body };
   }
 
@@ -144,7 +179,7 @@ export class Exchange {
       ms: Math.round(milliseconds),
       ...(this.isBrokenOff && { brokenOff: true }),
     };
-    this.options.accessLog[isProbe(path) ? 'debug' : 'info'](line, 'request');
+    this.options.accessLog[isProbe(path) || this.isExpected ? 'debug' : 'info'](line, 'request');
     const told = { method: request.method!, route: route?.[0] ?? ownRoute(path), status };
     this.options.metrics.observe(told, milliseconds / 1_000);
     trace.span?.end(requestStep(told));

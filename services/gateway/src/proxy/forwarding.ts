@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { type ClientAddress, Problem } from '#common/http/index';
+import { type ClientAddress, Problem, problemOf } from '#common/http/index';
 import { failureOf, type RecordedTrace } from '#common/observability/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
@@ -38,14 +38,19 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (request.httpVersionMinor > 0 && countHosts(request.rawHeaders) !== 1) {
       throw new Problem(400, 'bad_request', 'A request names one host.');
     }
-    upstream.enter();
+    const visit = {
+      client: this.client.address,
+      start: () => this.dispatch(),
+      refuse: (problem: Problem) => this.exchange.fail(problem),
+      isAnswering: () => this.response.headersSent,
+    };
     this.response.once('close', () => {
-      upstream.leave();
+      upstream.admission.leave(visit);
       this.replica?.leave();
       this.isClientGone = true;
       this.controller?.abort(new Error('the client is gone'));
     });
-    this.dispatch();
+    upstream.admission.enter(visit);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -64,7 +69,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.response.write(chunk)) return;
     controller.pause();
-    this.response.once('drain', () => controller.resume());
+    this.exchange.expectToBeTaken();
+    this.response.once('drain', () => {
+      this.exchange.taken();
+      controller.resume();
+    });
   }
 
   onResponseEnd(): void {
@@ -97,10 +106,12 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     };
     // undici takes any async iterable for a body; only its types do not say so.
     const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
-    this.replica.pool.dispatch(
-      { path: this.exchange.target, method: request.method!, headers: this.headers(), body },
-      this,
-    );
+    const options = { path: this.exchange.target, method: request.method!, headers: this.headers(), body };
+    try {
+      this.replica.pool.dispatch(options, this);
+    } catch (error) {
+      this.exchange.fail(problemOf(error));
+    }
   }
 
   /** With the status that was answered, or what went wrong. */

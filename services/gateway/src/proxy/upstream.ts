@@ -1,38 +1,40 @@
 import type { ServiceName } from '#common/contracts/index';
-import { unavailable } from '#common/http/index';
+import { AdmissionQueue } from '#common/limits/index';
 import { type Lookup, Origin } from './origin.js';
 import type { Replica } from './replica.js';
 
-/** Requests under way to one service at most: one that hangs must not take the gateway's sockets from the others. */
-const maxInFlight = 1_000;
+export interface UpstreamOptions {
+  /** Seconds until an answer must begin. */
+  readonly timeout: number;
+  /** Requests that are under way at once to each replica. */
+  readonly requestsAtOnce: number;
+  readonly lookup?: Lookup;
+  /** Called now and then while requests are turned away. */
+  readonly onOverload?: () => void;
+}
 
 /** One service behind the gateway: all of its replicas, any of which answers any request. */
 export class Upstream {
   replicas: readonly Replica[] = [];
+  /** Before each service its own: one that hangs must not take the gateway's sockets from the others. */
+  readonly admission: AdmissionQueue;
   /** Requests that a replica failed, and that another may have answered. */
   failures = 0;
   private readonly origins: readonly Origin[];
-  private requests = 0;
   private onAnswer: (seconds: number) => void = () => undefined;
   private turn = 0;
 
-  /** `timeout`: seconds until an answer must begin. */
   constructor(
     readonly name: ServiceName,
     origins: readonly string[],
-    timeout: number,
-    lookup?: Lookup,
+    { timeout, requestsAtOnce, lookup, onOverload }: UpstreamOptions,
   ) {
     const onChange = (): void => {
       this.replicas = this.origins.flatMap((origin) => origin.replicas);
     };
     this.origins = origins.map((origin) => new Origin(origin, { timeout, lookup, onChange }));
     onChange();
-  }
-
-  /** Requests under way. */
-  get inFlight(): number {
-    return this.requests;
+    this.admission = new AdmissionQueue({ atOnce: () => requestsAtOnce * this.replicas.length, onOverload });
   }
 
   /** An answer has begun, so many seconds after it was asked for. */
@@ -43,15 +45,6 @@ export class Upstream {
   /** Whom to tell how long answers took to begin. */
   tell(onAnswer: (seconds: number) => void): void {
     this.onAnswer = onAnswer;
-  }
-
-  enter(): void {
-    if (this.requests >= maxInFlight) throw unavailable(this.name);
-    this.requests += 1;
-  }
-
-  leave(): void {
-    this.requests -= 1;
   }
 
   /** The replica with the least under way, each in turn among equals; one that is down only when all are. */
