@@ -125,7 +125,6 @@ export class UnitOfWork {
       );
       try {
         const value = await work(tx);
-        tx.requireCompared();
         await commit(tx, onEvents);
         return { value };
       } catch (error) {
@@ -158,7 +157,6 @@ export class UnitOfWork {
         context.preconditions,
       );
       const value = await work(tx);
-      tx.requireCompared();
       const answer = once?.answerTo(value);
       if (once && answer) keepAnswer(tx, context, once, answer);
       await commit(tx, onEvents);
