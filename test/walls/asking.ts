@@ -15,7 +15,9 @@ export interface Answered {
 export interface Request {
   readonly method: string;
   readonly target: string;
-  readonly body: string | undefined;
+  readonly body?: string | undefined;
+  /** Beside the token, and the type of the body. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function requestOf({ route }: Pick<Row, 'route'>, { params = {}, query = '', body }: Prepared): Request {
@@ -24,8 +26,22 @@ export function requestOf({ route }: Pick<Row, 'route'>, { params = {}, query = 
   return { method, target: filled + query, body: body && JSON.stringify(body) };
 }
 
-export function ask(url: string, { method, target, body }: Request, token?: string): Promise<Answered> {
+/** How often, and after how many milliseconds, a service is asked again that has no time. */
+const attempts = 40;
+const pause = 250;
+
+/** 503 is no answer: on a busy machine a service is late, and says so. */
+export async function askUntilHeard(url: string, request: Request, token?: string): Promise<Answered> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await ask(url, request, token);
+    if (answer.status !== 503 || attempt === attempts) return answer;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function ask(url: string, { method, target, body, headers: more }: Request, token?: string): Promise<Answered> {
   const headers = {
+    ...more,
     // Node gives a DELETE no length of itself, and its body would be taken for the next request.
     ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     ...(token !== undefined && { authorization: `Bearer ${token}` }),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServiceName } from '#common/contracts/index';
-import { ask } from './asking.js';
+import { askUntilHeard } from './asking.js';
 import { leaksIn } from './secrets.js';
 import type { Tenant, World } from './world.js';
 
@@ -121,7 +121,7 @@ async function cross(world: World, { service, method, path, body }: Crossing, na
   const target = path(world.b, named);
   const sent = body && JSON.stringify(body(world.b, named));
   const token = world.tokenOf('stranger');
-  const { status, text } = await ask(world.urlOf(service), { method, target, body: sent }, token);
+  const { status, text } = await askUntilHeard(world.urlOf(service), { method, target, body: sent }, token);
   const leaks = leaksIn(text, { world, kind: 'stranger', said: `${target} ${sent}` });
   const told = `${status} ${text}`.replaceAll(named, '*').replace(/"traceId":"\w+"|"checkedAt":"[^"]+"|id: \d+/g, '');
   return { told, leaks };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Contract } from '../contract/contract.js';
-import { type Answered, ask, requestOf } from './asking.js';
+import { type Answered, askUntilHeard, requestOf } from './asking.js';
 import { type Kind, kinds } from './kinds.js';
 import type { Prepared } from './requests/prepared.js';
 import { requests } from './requests/index.js';
@@ -20,10 +20,6 @@ export interface Circumstances {
   /** Holds while a request is answered, not while it is prepared. */
   readonly around?: <T>(work: () => Promise<T>) => Promise<T>;
 }
-
-/** How often, and after how many milliseconds, a service is asked again that has no time. */
-const attempts = 40;
-const pause = 250;
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -77,16 +73,11 @@ class Cell {
     return prepare({ world, kind, name, tenant: world[name], isRefused: this.isRefused });
   }
 
-  /** 503 is no answer to who may do what: on a busy machine a service is late, and says so. */
-  private async send(prepared: Prepared): Promise<Answered> {
+  private send(prepared: Prepared): Promise<Answered> {
     const { world, row, kind, circumstances } = this;
     const { around = (work) => work() } = circumstances;
     const token = prepared.token ?? world.tokenOf(kind);
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await around(() => ask(world.urlOf(row.application), requestOf(row, prepared), token));
-      if (answer.status !== 503 || attempt === attempts) return answer;
-      await new Promise((resolve) => setTimeout(resolve, pause));
-    }
+    return around(() => askUntilHeard(world.urlOf(row.application), requestOf(row, prepared), token));
   }
 
   private findLeaks(answer: Answered, prepared: Prepared): void {

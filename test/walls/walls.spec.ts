@@ -7,6 +7,7 @@ import { admin, password } from '../../libs/common/test/four-services.js';
 import { personOf, signIn } from '../../services/identity/test/identity.js';
 import { DocumentedRequests } from '../contract/documented-requests.js';
 import { fuzz } from '../fuzz/run.js';
+import { conventionFaults } from './conventions.js';
 import { crossingFaults } from './crossings.js';
 import { faultsAlone, refusalOfRemembered } from './database-alone.js';
 import { saidByFirstWall, withoutFirstWall, withStatements } from './first-wall.js';
@@ -56,6 +57,19 @@ describe('the table', () => {
     ]);
     expect(() => readTable('## crm\n| GET /v1/one | 200 | 20o |')).toThrow('takes a status for each');
   });
+});
+
+describe('every route', () => {
+  it(
+    'keeps what the contract promises of ETag, If-Match, Location and Idempotency-Key',
+    async () => {
+      const { faults, unasked } = await conventionFaults(world);
+      expect(faults).toEqual([]);
+      const parked = serviceNames.map((name) => `${name}: POST /v1/admin/events/:source/parked/:sequence/:action`);
+      expect(unasked.sort()).toEqual([...parked, 'identity: POST /v1/invitations/accept'].sort());
+    },
+    patience,
+  );
 });
 
 describe('both walls', () => {

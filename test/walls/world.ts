@@ -198,18 +198,19 @@ export class World {
 
   private async privateRows(person: Person, mark: string): Promise<Tenant['own']> {
     const conversations = this.as(person, 'conversations');
-    const conversation = await created(conversations.post('/v1/conversations', { title: mark, subject: mark }));
+    const once = { 'idempotency-key': mark };
+    const conversation = await created(conversations.post('/v1/conversations', { title: mark, subject: mark }, once));
     const message = { messageContent: mark };
     const { id: messageId } = await created(
       conversations.post(`/v1/conversations/${conversation.id}/messages`, message),
     );
     const { id: functionId } = await created(conversations.post('/v1/functions', { name: mark, code: mark }));
     const { id: keyId } = await created(
-      person.http.post('/v1/me/llm-api-keys', {
-        provider: 'openai_compatible',
-        baseUrl: `https://${mark}.invalid/v1`,
-        apiKey: 'sk-12345678',
-      }),
+      person.http.post(
+        '/v1/me/llm-api-keys',
+        { provider: 'openai_compatible', baseUrl: `https://${mark}.invalid/v1`, apiKey: 'sk-12345678' },
+        once,
+      ),
     );
     await created(person.http.put('/v1/me/preferences/theme', { preferenceValue: mark }));
     return { conversationId: conversation.id, messageId, functionId, keyId };

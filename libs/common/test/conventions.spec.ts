@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Module, Post } from '@nestjs/common';
 import pg from 'pg';
+import { SignedIn } from '#common/auth/index';
 import {
   type Answer,
   eventually,
@@ -48,6 +50,24 @@ beforeAll(async () => {
 });
 
 afterAll(() => stack.stop());
+
+@Controller('v1/lost')
+class LostController {
+  @Post()
+  @SignedIn()
+  create(): object {
+    return {};
+  }
+}
+
+@Module({ controllers: [LostController] })
+class LostModule {}
+
+it('does not start a service with a route that creates something and does not say where', async () => {
+  const define: typeof defineNotes = (environment) => ({ ...defineNotes(environment), imports: [LostModule] });
+  const starting = stack.service('crm', define, { IDENTITY_URL: identity.url });
+  await expect(starting).rejects.toThrow('LostController.create answers 201 without @Creates');
+});
 
 const newNote = async (): Promise<Answer> => {
   const note = await http.post('/v1/notes', { body: randomUUID() });
@@ -255,11 +275,20 @@ describe('Idempotency-Key', () => {
     });
   });
 
-  it('is forgotten after a day', () =>
-    eventually(async () => {
-      const rows = await stack.sql('crm', `SELECT body FROM idempotency_keys WHERE body IN ('23', '25')`);
+  it('is forgotten after a day, or with the user', async () => {
+    const { organizationId } = member;
+    const leaving = await identity.member('member', { organizationId });
+    expect((await post({ body: randomUUID() }, 'k', http.as(leaving.token))).status).toBe(201);
+    await identity.deleteUser(leaving.userId);
+    await eventually(async () => {
+      const rows = await stack.sql(
+        'crm',
+        `SELECT body FROM idempotency_keys WHERE body IN ('23', '25') OR user_id = $1`,
+        [leaving.userId],
+      );
       expect(rows).toEqual([{ body: '23' }]);
-    }));
+    });
+  });
 });
 
 describe('a process that dies', () => {

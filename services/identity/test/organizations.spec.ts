@@ -201,7 +201,8 @@ describe('an invitation', () => {
       [first.id],
     );
     expect(hours).toBe(48);
-    const accept = (token: string) => bob.http.post('/v1/invitations/accept', { token });
+    const accept = (token: string) =>
+      bob.http.post('/v1/invitations/accept', { token }, { 'idempotency-key': `"${token}"` });
     expect(outcome(await accept(first.invitationToken))).toBe('404 invitation_not_found');
     expect((await ada.http.delete(`${path}/${first.id}`)).status).toBe(204);
     const second = (await ada.http.post(path, { email: bob.email, role: 'member' })).body;
@@ -209,7 +210,9 @@ describe('an invitation', () => {
     expect(outcome(await accept(second.invitationToken))).toBe('404 invitation_not_found');
     const third = (await ada.http.post(path, { email: bob.email, role: 'viewer' })).body;
     expect((await ada.http.patch(`${path}/${third.id}`, { role: 'member' })).body).toMatchObject({ status: 'invited' });
-    expect((await accept(third.invitationToken)).body).toMatchObject({ role: 'member', status: 'active' });
+    const [accepted, again] = [await accept(third.invitationToken), await accept(third.invitationToken)];
+    expect(accepted.body).toMatchObject({ role: 'member', status: 'active' });
+    expect([again.status, again.body, again.headers.get('idempotency-replayed')]).toEqual([200, accepted.body, 'true']);
     for (const token of ['', 'x'.repeat(201), 1, null, undefined]) {
       expect(outcome(await ada.http.post('/v1/invitations/accept', { token }))).toBe('400 validation_failed');
     }

@@ -32,6 +32,7 @@ export class AuthorizationCopiesHandler {
   @EventPattern<string>('user.deleted')
   onUserDeleted(@Payload() { userId }: UserDeleted, @Ctx() context: EventContext): void {
     users.keep(context.tx, { userId, email: null, emailConfirmed: false, ...revisionOf(context), deleted: true });
+    context.tx.execute(`DELETE FROM idempotency_keys WHERE user_id = $1`, [userId]);
   }
 
   @EventPattern<string>('profile.created')

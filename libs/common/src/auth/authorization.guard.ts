@@ -2,8 +2,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { conventionsOf } from '../http/conventions.js';
-import { IdempotentRequest } from '../http/idempotency-key.js';
-import { Preconditions } from '../http/preconditions.js';
+import { demandsOf } from '../http/demands.js';
 import { Problem } from '../http/problem.js';
 import { assertWithin, tellQuota } from '../limits/quota.js';
 import type { RequestLimit } from '../limits/request-limit.js';
@@ -42,19 +41,10 @@ export class AuthorizationGuard implements CanActivate {
     const token = bearer.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined || countAuthorizations(request.raw.rawHeaders) > 1)
       throw new Problem(401, 'unauthorized', 'One bearer access token is required.');
-    const identity = await this.verifier.verify(token);
-    const conventions = conventionsOf(execution.getClass(), execution.getHandler());
-    const preconditions = conventions.preconditions ? Preconditions.of(request.headers) : undefined;
-    const once = IdempotentRequest.of(request, conventions);
-    request.conventions = conventions;
-    request.context = {
-      ...identity,
-      policy,
-      trace: request.trace,
-      ...(preconditions && { preconditions }),
-      ...(once && { once }),
-    };
-    this.count(identity.userId, execution);
+    request.context = { ...(await this.verifier.verify(token)), policy, trace: request.trace };
+    request.conventions = conventionsOf(execution.getClass(), execution.getHandler());
+    Object.assign(request.context, demandsOf(request, request.conventions));
+    this.count(request.context.userId, execution);
     return true;
   }
 

@@ -25,10 +25,10 @@ const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA
 const joined = (prefix: string, path: string): string => `/${`${prefix}/${path}`.split('/').filter(Boolean).join('/')}`;
 
 /** Every route that the application's controllers declare, whether it is started or not. */
-export function routesOf(app: INestApplicationContext): Route[] {
+export function routesOf(app: Pick<INestApplicationContext, 'get'>): Route[] {
   const scanner = new MetadataScanner();
   return new DiscoveryService(app.get(ModulesContainer)).getControllers().flatMap(({ metatype, name }) => {
-    const prototype = metatype!.prototype as Record<string, object>;
+    const prototype = metatype!.prototype as Record<string, { readonly name: string }>;
     return scanner.getAllMethodNames(prototype).flatMap((key) => {
       const handler = prototype[key]!;
       const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
@@ -50,20 +50,9 @@ export function routesOf(app: INestApplicationContext): Route[] {
   });
 }
 
-/** Throws, naming them, when any route declares no policy, or does not say where what it creates is to be found. */
+/** Throws, naming them, when any route declares no policy. */
 export function requirePolicies(app: INestApplicationContext): void {
-  const routes = routesOf(app);
-  const refuse = (what: string, bad: readonly Route[]): void => {
-    if (bad.length > 0) throw new Error(`Routes without ${what}: ${bad.map(({ handler }) => handler).join(', ')}`);
-  };
-  refuse(
-    'a policy',
-    routes.filter(({ policy }) => !policy),
-  );
-  refuse(
-    '@Creates',
-    routes.filter(
-      ({ method, conventions }) => method === 'POST' && conventions.status === 201 && !conventions.location,
-    ),
-  );
+  const missing = routesOf(app).filter(({ policy }) => !policy);
+  if (missing.length > 0)
+    throw new Error(`Routes without a policy: ${missing.map(({ handler }) => handler).join(', ')}`);
 }

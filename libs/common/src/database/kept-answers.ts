@@ -45,7 +45,7 @@ export function claimOf([held, found]: readonly StatementResult[]): Claim {
 
 /** Writes the answer along with the effect; it can be read for 24 hours. */
 export function keepAnswer(tx: Tx, { userId }: RequestContext, once: IdempotentRequest, answer: KeptAnswer): void {
-  const { status, etag = null, location = null, body } = answer;
+  const { status, etag, location, body } = answer;
   tx.execute(
     `INSERT INTO idempotency_keys (user_id, scope, fingerprint, status, etag, location, body, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,

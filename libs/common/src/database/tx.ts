@@ -208,9 +208,10 @@ export class RequestTx extends Tx {
     this.preconditions?.require(current);
   }
 
-  /** Nothing is written for a condition that nobody has looked at. */
-  requireCompared(): void {
-    if (this.preconditions && !this.isCompared) throw new Error('the work never compared the resource with If-Match');
+  /** Nothing is written on a condition that nobody has looked at. */
+  override async commit(): Promise<void> {
+    if (this.isConditional && !this.isCompared) throw new Error('the work never compared the resource with If-Match');
+    await super.commit();
   }
 
   /** The organization acted on; raises 403 `organization_required` for a caller without one. */

@@ -129,7 +129,6 @@ export class UnitOfWork {
       );
       try {
         const value = await work(tx);
-        tx.requireCompared();
         await commit(tx, onEvents);
         return { value };
       } catch (error) {
@@ -162,7 +161,6 @@ export class UnitOfWork {
         context.preconditions,
       );
       const value = await work(tx);
-      tx.requireCompared();
       const answer = once?.answerTo(value);
       if (once && answer) keepAnswer(tx, context, once, answer);
       await commit(tx, onEvents);

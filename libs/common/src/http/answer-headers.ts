@@ -3,9 +3,11 @@ import { entityTagOf } from './entity-tags.js';
 
 /** The headers that a route's conventions add to an answer. */
 export interface AnswerHeaders {
-  readonly etag?: string | undefined;
-  readonly location?: string | undefined;
+  readonly etag: string | null;
+  readonly location: string | null;
 }
+
+const none: AnswerHeaders = { etag: null, location: null };
 
 /** Made from the answer's JSON. */
 export function headersOf(
@@ -13,12 +15,11 @@ export function headersOf(
   params: Readonly<Record<string, string>>,
   json: string,
 ): AnswerHeaders {
-  if (!entityTag && location === undefined) return {};
+  if (!entityTag && location === undefined) return none;
   const answer = JSON.parse(json) as Readonly<Record<string, string>>;
+  const valueOf = (name: string): string => encodeURIComponent((name === 'id' ? answer : params)[name]!);
   return {
-    etag: entityTag ? entityTagOf(answer) : undefined,
-    location: location?.replace(/:(\w+)/g, (_, name: string) =>
-      encodeURIComponent((name === 'id' ? answer : params)[name]!),
-    ),
+    etag: entityTag ? entityTagOf(answer) : null,
+    location: location?.replace(/:(\w+)/g, (_, name: string) => valueOf(name)) ?? null,
   };
 }

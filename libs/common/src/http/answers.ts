@@ -20,8 +20,8 @@ export function useAnswerConventions(fastify: FastifyInstance): void {
 
 /** An answer may be kept by a browser, which asks each time whether it still holds: who asks decides what is in it. */
 function addHeaders({ etag, location }: AnswerHeaders, reply: FastifyReply): void {
-  if (location !== undefined) reply.header('location', location);
-  if (etag !== undefined) reply.header('etag', etag).header('cache-control', 'private, no-cache');
+  if (location !== null) reply.header('location', location);
+  if (etag !== null) reply.header('etag', etag).header('cache-control', 'private, no-cache');
 }
 
 function keptAnswer({ answer, isReplay }: IdempotentRequest, reply: FastifyReply): string {
@@ -31,9 +31,9 @@ function keptAnswer({ answer, isReplay }: IdempotentRequest, reply: FastifyReply
 }
 
 /** A condition that cannot be read holds nothing back: the whole answer is right in any case. */
-function isKnown(etag: string | undefined, { method, headers }: FastifyRequest): boolean {
+function isKnown(etag: string | null, { method, headers }: FastifyRequest): boolean {
   const field = headers['if-none-match'];
-  if (etag === undefined || field === undefined || (method !== 'GET' && method !== 'HEAD')) return false;
+  if (etag === null || field === undefined || (method !== 'GET' && method !== 'HEAD')) return false;
   const tags = entityTagsIn(field);
   return tags !== undefined && matchesWeakly(tags, etag);
 }

@@ -58,14 +58,19 @@ const none: Conventions = {
 
 const known = new WeakMap<object, Conventions>();
 
-/** The conventions that a controller's method follows. They begin at `/v1`, and public routes have none. */
-export function conventionsOf(controller: object, handler: object): Conventions {
+type Named = { readonly name: string };
+
+/**
+ * The conventions that a controller's method follows. They begin at `/v1`, and public routes have none. Throws for a route
+ * that answers 201 and does not say where what it creates is: a service with such a route does not start.
+ */
+export function conventionsOf(controller: Named, handler: Named): Conventions {
   let conventions = known.get(handler);
   if (!conventions) known.set(handler, (conventions = deduce(controller, handler)));
   return conventions;
 }
 
-function deduce(controller: object, handler: object): Conventions {
+function deduce(controller: Named, handler: Named): Conventions {
   const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod]!;
   const path = [controller, handler].map((target) => [Reflect.getMetadata(PATH_METADATA, target)].flat()[0]).join('/');
   const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
@@ -77,12 +82,15 @@ function deduce(controller: object, handler: object): Conventions {
     secret = false,
   } = (Reflect.getMetadata(marksKey, handler) ?? {}) as Marks;
   const [reads, posts] = [method === 'GET', method === 'POST'];
+  const status = (Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined) ?? (posts ? 201 : 200);
+  if (posts && status === 201 && creates === undefined)
+    throw new Error(`${controller.name}.${handler.name} answers 201 without @Creates`);
   const isAboutOne = conditional ?? (reads ? /\/:\w+\/*$/.test(path) : !posts);
   return {
     entityTag: (isAboutOne ? method !== 'DELETE' : creates !== undefined) && !secret,
     preconditions: isAboutOne && !reads,
     idempotencyKey: posts && idempotencyKey !== false && !secret,
     location: creates,
-    status: (Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined) ?? (posts ? 201 : 200),
+    status,
   };
 }

@@ -1,4 +1,4 @@
-/** One violated constraint of a request; `pointer` is an RFC 6901 JSON pointer into the body, or `?name` for a query parameter. */
+/** One violated constraint of a request; `pointer` is an RFC 6901 JSON pointer into the body, `?name` for a query parameter, or a header's name. */
 export interface Violation {
   readonly pointer: string;
   readonly detail: string;
