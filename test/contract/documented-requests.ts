@@ -1,5 +1,5 @@
 import { routeOf } from '../../services/gateway/src/routes.js';
-import { type Answered, ask } from '../walls/asking.js';
+import { type Answered, askUntilHeard } from '../walls/asking.js';
 import type { Kind } from '../walls/kinds.js';
 import { requests } from '../walls/requests/index.js';
 import type { World } from '../walls/world.js';
@@ -77,9 +77,9 @@ export class DocumentedRequests {
     }
   }
 
-  private async send(route: string, request: Parameters<typeof ask>[1], token?: string): Promise<Answered> {
+  private async send(route: string, request: Parameters<typeof askUntilHeard>[1], token?: string): Promise<Answered> {
     this.sent += 1;
-    const answer = await ask(this.world.urlOf('gateway'), request, token);
+    const answer = await askUntilHeard(this.world.urlOf('gateway'), request, token);
     this.faults.push(...this.contract.faultsOf(route, answer));
     return answer;
   }
