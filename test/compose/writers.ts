@@ -14,6 +14,9 @@ interface Listed {
   readonly lastName: string;
 }
 
+/** Before the first event of every service. */
+const beginning = 'i0.l0.c0.v0';
+
 /** An organization whose members write customers without end, and keep books of what was accepted. */
 export class Writers {
   /** Name → id of each customer that was accepted. */
@@ -23,6 +26,8 @@ export class Writers {
   /** Milliseconds between two acceptances, at most, since this was last set to 0. */
   longestGap = 0;
   private last = performance.now();
+  /** One after the other: each goes on after the last event of the one before. */
+  private readonly feeds: EventStream[] = [];
   private readonly names = new Set<string>();
   private readonly work: Promise<void>[] = [];
   private isStopped = false;
@@ -30,7 +35,7 @@ export class Writers {
   private constructor(
     private readonly http: HttpClient,
     private readonly organizationId: string,
-    private readonly feed: EventStream,
+    private readonly listen: (lastEventId: string) => Promise<EventStream>,
   ) {}
 
   static async create(project: Project): Promise<Writers> {
@@ -38,9 +43,11 @@ export class Writers {
     const http = project.gateway.as(token);
     const { status, body } = await http.post('/v1/organizations', { name: 'Writers' });
     assert.equal(status, 201);
-    const feed = await EventStream.open(project.gateway.url, '/v1/events?types=customer.created', token);
-    assert.equal(feed.status, 200);
-    return new Writers(http, body.id as string, feed);
+    const listen = (lastEventId: string) =>
+      EventStream.open(project.gateway.url, '/v1/events?types=customer.created', token, lastEventId);
+    const created = new Writers(http, body.id as string, listen);
+    created.feeds.push(await listen(beginning));
+    return created;
   }
 
   /** Writes for as long as the work takes. */
@@ -68,7 +75,7 @@ export class Writers {
   }
 
   close(): void {
-    this.feed.close();
+    for (const feed of this.feeds) feed.close();
   }
 
   /** Holds the books against what there is: each accepted write once, one event of it, and its one trace in the audit log. */
@@ -80,15 +87,21 @@ export class Writers {
     const unasked = [...byName.keys()].filter((name) => !this.names.has(name)).length;
     assert.deepEqual({ lost, twice, unasked }, { lost: 0, twice: 0, unasked: 0 });
     const ids = [...byName.values()].sort();
-    const told = () =>
-      this.feed.of<{ data: { customerId: string } }>('customer.created').map(({ data }) => data.customerId);
-    await eventually(() => assert.deepEqual(told().sort(), ids), 60_000);
+    await eventually(async () => assert.deepEqual((await this.told()).sort(), ids), 60_000);
     await eventually(async () => {
       const path = `/v1/organizations/${this.organizationId}/audit-log?type=customer.created&limit=200`;
       const entries = await this.list<{ targetId: string }>(path);
       assert.deepEqual(entries.map(({ targetId }) => targetId).sort(), ids);
     }, 60_000);
     return { accepted: this.accepted.size, there: ids.length, refused: { ...this.refused }, lost, twice };
+  }
+
+  /** The customers of all events that a listener was told, who comes back when the stream has ended. */
+  private async told(): Promise<string[]> {
+    const { isEnded, lastEventId = beginning } = this.feeds.at(-1)!;
+    if (isEnded) this.feeds.push(await this.listen(lastEventId));
+    const events = this.feeds.flatMap((feed) => feed.of<{ data: { customerId: string } }>('customer.created'));
+    return events.map(({ data }) => data.customerId);
   }
 
   private async write(): Promise<void> {
