@@ -11,7 +11,9 @@ COPY tsconfig.json ./
 COPY libs libs
 COPY services services
 COPY stack stack
-RUN node_modules/.bin/tsc -p tsconfig.json --sourceMap false
+COPY site site
+COPY docs docs
+RUN node_modules/.bin/tsc -p tsconfig.json --sourceMap false && node dist/site/main.js
 
 FROM base AS packages
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund
@@ -20,7 +22,8 @@ RUN find node_modules -type f \
       \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.spec.js' -o -name '*.test.js' -o -name '*.map' -o -iname '*.md' -o -name '*.flow' \) -delete \
  && find node_modules -type d \( -name test -o -name tests -o -name __tests__ -o -name docs -o -name examples \) -prune -exec rm -rf {} + \
  && rm -rf node_modules/typeorm/browser node_modules/rxjs/src node_modules/rxjs/dist/bundles node_modules/rxjs/dist/esm* \
-      node_modules/class-validator/bundles node_modules/libphonenumber-js/bundle node_modules/@types
+      node_modules/class-validator/bundles node_modules/libphonenumber-js/bundle node_modules/@types \
+      node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production

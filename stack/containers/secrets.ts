@@ -17,6 +17,7 @@ export function newSecrets(): Record<string, string> {
     CLARITY_ADMIN_PASSWORD: randomPassword(),
     CLARITY_SECRETS_KEY: newMasterKey('k1'),
     POSTGRES_PASSWORD: randomPassword(),
+    GRAFANA_PASSWORD: randomPassword(),
     ...Object.fromEntries(roles.map((name) => [name, randomPassword()])),
     // The server reads what begins with a digit as a number.
     ...Object.fromEntries(natsUsers.map((user) => [natsPasswordOf(user), `p${randomPassword()}`])),
