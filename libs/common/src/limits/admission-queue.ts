@@ -40,8 +40,11 @@ export interface AdmissionOptions {
   readonly onOverload?: (() => void) | undefined;
 }
 
-export const overloaded = (): Problem =>
-  new Problem(503, 'overloaded', 'There is more to do here than can be done.', { retryAfter: 1, isExpected: true });
+/** One for all, as most of its price is where it was raised. */
+const overloaded = new Problem(503, 'overloaded', 'There is more to do here than can be done.', {
+  retryAfter: 1,
+  isExpected: true,
+});
 
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
@@ -82,6 +85,10 @@ export class AdmissionQueue {
       return;
     }
     const now = performance.now();
+    if (this.isHopeless(now)) {
+      this.refuse(visit);
+      return;
+    }
     if (this.waiting.size === 0 && this.hasRoom()) {
       this.begin(visit, now);
       return;
@@ -103,6 +110,12 @@ export class AdmissionQueue {
   private hasRoom(): boolean {
     const atOnce = this.options.atOnce();
     return this.working.size < atOnce && this.slow.size < atOnce * slowPerPlace;
+  }
+
+  /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
+  private isHopeless(now: number): boolean {
+    const turnsInTime = patiencePerWork * this.options.atOnce();
+    return this.waiting.size >= turnsInTime && now - this.standsSince > burst;
   }
 
   private begin(visit: Visit, now: number): void {
@@ -133,7 +146,7 @@ export class AdmissionQueue {
       this.toldAt = now;
       this.options.onOverload?.();
     }
-    visit.refuse(overloaded());
+    visit.refuse(overloaded);
   }
 
   private lookAfter(pause: number): void {

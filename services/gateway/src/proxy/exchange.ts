@@ -93,13 +93,14 @@ export class Exchange {
   }
 
   /** Completes the answer. A client that is still sending is read to the end first: a reset would take the answer from it. */
-  end(): void {
+  end(body?: string): void {
     const { request, response } = this;
     if (!isIncomplete(request) || request.headers.expect !== undefined) {
-      this.endAnswer();
+      this.endAnswer(body);
       return;
     }
-    response.flushHeaders();
+    if (body === undefined) response.flushHeaders();
+    else response.write(body);
     const end = (): void => {
       clearTimeout(timer);
       this.endAnswer();
@@ -108,9 +109,9 @@ export class Exchange {
     request.once('close', end).resume();
   }
 
-  private endAnswer(): void {
+  private endAnswer(body?: string): void {
     const { response } = this;
-    response.end();
+    response.end(body);
     setImmediate(() => {
       if (!response.writableFinished && !response.destroyed) this.expectToBeTaken();
     });
@@ -138,8 +139,7 @@ export class Exchange {
     const headers = [...this.commonHeaders(), 'content-type', type, 'content-length', String(Buffer.byteLength(body))];
     if (problem.retryAfter !== undefined) headers.push('retry-after', String(problem.retryAfter));
     this.head(problem.status, headers);
-    this.response.write(body);
-    this.end();
+    this.end(body);
   }
 
   /** Gives up an answer that cannot be completed: the client must not take what it has for the whole. */
