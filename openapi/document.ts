@@ -1,6 +1,6 @@
 import { applications } from './applications.js';
 import { Comments } from './comments.js';
-import { Components } from './components.js';
+import { Components, parameters } from './components.js';
 import { Operations } from './operation.js';
 import { Problems } from './problems.js';
 import { allDocs, documentedRoutes } from './routes.js';
@@ -63,6 +63,7 @@ export async function openapiDocument(): Promise<object> {
           description: 'An access token of `/auth/v1/token`.',
         },
       },
+      parameters,
       headers: components.headers,
       schemas: sorted(components.schemas),
       responses: sorted(components.responses),

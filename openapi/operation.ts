@@ -26,7 +26,12 @@ export class Operations {
 
   operation(route: DocumentedRoute): object {
     const { doc, tag, policy } = route;
-    const parameters = [...this.pathParameters(route), ...this.queryParameters(route), ...headerParameters(route)];
+    const parameters = [
+      ...this.pathParameters(route),
+      ...this.queryParameters(route),
+      ...headerParameters(route),
+      ...this.components.conventionParameters(route),
+    ];
     const isPublic = policy?.kind === 'public' || (policy === undefined && route.doc.errors === undefined);
     return {
       operationId: (route.isAuth ? doc.alias : undefined) ?? doc.id,
@@ -113,7 +118,7 @@ export class Operations {
       description,
       headers: {
         ...(status < 400 && { traceparent: this.components.header('Traceparent') }),
-        ...(status === 201 && route.method === 'post' && { location: this.components.header('Location') }),
+        ...(status < 300 && this.components.conventionHeaders(route.conventions)),
         ...Object.fromEntries(own),
       },
       ...(content && { content }),

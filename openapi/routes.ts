@@ -19,6 +19,7 @@ export interface DocumentedRoute {
   readonly parameters: readonly string[];
   /** None at the gateway, which asks the services. */
   readonly policy: Policy | undefined;
+  readonly conventions: Route['conventions'];
   readonly tag: string;
   readonly doc: OperationDoc;
   readonly controller: Class;
@@ -62,7 +63,7 @@ export function documentedRoutes(all: readonly Application[], docs: Map<string, 
 
 function documented(
   application: Application['name'],
-  { method: verb, path, policy, handler, declared }: Route,
+  { method: verb, path, policy, conventions, handler, declared }: Route,
   docs: Map<string, ControllerDocs>,
 ): DocumentedRoute {
   const own = docs.get(handler.split('.')[0]!);
@@ -76,6 +77,7 @@ function documented(
     path: path.replaceAll(/:(\w+)/g, '{$1}'),
     parameters: [...path.matchAll(/:(\w+)/g)].map(([, name]) => name!),
     policy,
+    conventions,
     tag: own.tag,
     doc,
     controller: declared.controller.constructor as Class,

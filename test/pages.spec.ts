@@ -66,7 +66,7 @@ async function statementOf({ ask }: List, organizationId: string, query: PageQue
   let sent: Statement | undefined;
   const read = (_context: RequestContext, statement: Statement) => {
     sent = statement;
-    return Promise.resolve([{ item: null }]);
+    return Promise.resolve([{ item: '{}' }]);
   };
   await ask({ read } as unknown as UnitOfWork, organizationId, query);
   return sent!;

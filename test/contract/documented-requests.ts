@@ -44,7 +44,7 @@ export class DocumentedRequests {
     const token =
       prepared.token ?? (kind === 'platform' ? world.tokenOf(kind) : world.personOfB(kind)?.session.access_token);
     const target = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(prepared.params![name]!));
-    const query = (operation.parameters ?? [])
+    const query = operation.parameters
       .filter((one) => one.in === 'query' && one.example !== undefined && !opaque.has(one.name))
       .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`);
     const content = operation.requestBody?.content['application/json'];
@@ -57,7 +57,7 @@ export class DocumentedRequests {
   /** Without a token, by somebody of too low a role, and with a body that nobody takes. */
   private async refused({ method, path, operation }: Documented): Promise<void> {
     const route = `${method} ${path}`;
-    const target = (operation.parameters ?? [])
+    const target = operation.parameters
       .filter((one) => one.in === 'path')
       .reduce((filled, { name, example }) => filled.replace(`{${name}}`, String(example)), path);
     const body = operation.requestBody && '{}';

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Module, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Module, Param, Patch, Post, Query } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { IsString, MaxLength } from 'class-validator';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
@@ -11,13 +11,24 @@ import {
   mistakenCaller,
   eventHealing,
   eventTables,
+  idempotencyKeys,
   protect,
   secondWall,
   tenantSettings,
+  type RequestTx,
   UnitOfWork,
 } from '#common/database/index';
 import { EventBatch, type EventBatchContext, type EventContext } from '#common/events/index';
-import { Context, type ListRow, notFound, pageJson, PageQuery, pageStatement, Problem } from '#common/http/index';
+import {
+  Context,
+  Creates,
+  type ListRow,
+  notFound,
+  pageJson,
+  PageQuery,
+  pageStatement,
+  Problem,
+} from '#common/http/index';
 import type { Define } from '#common/testing/index';
 
 /** A service of one table, built like every other: what the tests of libs/common run. */
@@ -32,6 +43,7 @@ export const noteSchema = [
   ...eventHealing('crm').up,
   ...copiedDatabase.up,
   ...secondWall('crm').up,
+  ...idempotencyKeys('crm').up,
   ...protect('crm', 'effect'),
   ...protect('crm', 'note', {
     app: ['SELECT', 'INSERT', 'UPDATE (body, version)', 'DELETE'],
@@ -71,20 +83,61 @@ class NoteBody {
   body!: string;
 }
 
+const noteJson = `json_build_object('id', n.id, 'organizationId', n.organization_id, 'body', n.body,
+  'createdAt', app.iso(n.created_at), 'version', n.version)`;
+
+/** What the work on a note of this text waits for. */
+export const gates = new Map<string, Promise<unknown>>();
+
 @Controller('v1/notes')
 class NotesController {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   @Post()
   @Allow('member', { module: 'crm' })
-  write(@Context() context: RequestContext, @Body() { body }: NoteBody) {
-    return this.unitOfWork.run(context, async (tx) => {
+  @Creates('/v1/notes/:id')
+  async write(@Context() context: RequestContext, @Body() { body }: NoteBody) {
+    const note = await this.unitOfWork.run(context, async (tx) => {
+      await gates.get(body);
       const note = { id: tx.newId(), organizationId: tx.organizationId, body, createdAt: tx.now, version: 1 };
       tx.insert(Note, note);
       const { id: noteId, organizationId } = note;
       tx.emit(NoteWritten, { aggregateId: noteId, version: 1, organizationId, data: { noteId, body } });
       if (body === 'fail') throw new Problem(409, 'asked_to_fail', 'The note asked for it.');
       return note;
+    });
+    obey(body);
+    return note;
+  }
+
+  @Get(':id')
+  @Allow('viewer')
+  async one(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
+    const text = `SELECT ${noteJson}::text AS item FROM note AS n WHERE n.id = $1`;
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, { text, values: [id] });
+    if (!row) throw notFound('note');
+    return row.item;
+  }
+
+  @Patch(':id')
+  @Allow('member', { module: 'crm' })
+  change(@Context() context: RequestContext, @Param('id') id: string, @Body() { body }: NoteBody) {
+    return this.unitOfWork.run(context, async (tx) => {
+      const note = await lockNote(tx, id);
+      if (body !== 'forget') tx.compare(note);
+      const version = note.version + 1;
+      tx.update(Note, { id, version: note.version }, { body, version });
+      return { ...note, body, version };
+    });
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Allow('member', { module: 'crm' })
+  remove(@Context() context: RequestContext, @Param('id') id: string): Promise<void> {
+    return this.unitOfWork.run(context, async (tx) => {
+      tx.compare(await lockNote(tx, id));
+      tx.remove(Note, { id });
     });
   }
 
@@ -105,7 +158,7 @@ class NotesController {
   async list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
     const item = `json_build_object('id', n.id, 'body', n.body)`;
     const page = pageStatement({ item, from: 'note AS n', alias: 'n', where: 'true' }, query);
-    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query.limit);
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   @Get('mine')
@@ -113,6 +166,13 @@ class NotesController {
   mine(@Context() context: RequestContext) {
     return this.unitOfWork.read(context, { text: 'SELECT app.usr() AS "userId", app.org() AS "organizationId"' });
   }
+}
+
+async function lockNote(tx: RequestTx, id: string): Promise<{ version: number }> {
+  const text = `SELECT ${noteJson} AS note FROM note AS n WHERE n.id = $1 FOR UPDATE`;
+  const [row] = await tx.query<{ note: { version: number } }>(text, [id]);
+  if (!row) throw notFound('note');
+  return row.note;
 }
 
 /** Names of events that the handler no longer refuses. */
@@ -126,6 +186,10 @@ const signals: Readonly<Record<string, NodeJS.Signals>> = {
   'freeze the process': 'SIGSTOP',
 };
 
+function obey(said: string): void {
+  if (signals[said] && process.env[ownProcess]) process.kill(process.pid, signals[said]);
+}
+
 /** Writes one row, and emits one event, for each time it runs: a second run of the same event shows. */
 @Controller()
 class OnOrganizationUpdatedRecord {
@@ -138,7 +202,7 @@ class OnOrganizationUpdatedRecord {
       data: { noteId: event.id, body: name },
     });
     if (name.startsWith('refuse') && !mended.has(name)) throw new Error(`the handler refuses '${name}'`);
-    if (signals[name] && process.env[ownProcess]) process.kill(process.pid, signals[name]);
+    obey(name);
   }
 }
 

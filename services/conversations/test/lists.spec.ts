@@ -29,6 +29,9 @@ interface List {
   /** Path of the list; makes what it belongs to. */
   readonly path: (caller: Caller) => Promise<string>;
   readonly body: object;
+  readonly filter: Readonly<Record<string, string>>;
+  /** Fields to sort by beside `createdAt`. */
+  readonly sorts: readonly string[];
   /** Inserts one row per element of `$3::timestamptz[]` for the user `$1` and the conversation `$2`. */
   readonly insert: string;
 }
@@ -42,6 +45,8 @@ const lists: readonly List[] = [
     table: 'conversations',
     path: async () => '/v1/conversations',
     body: {},
+    filter: { title: 'Tea', subject: 'Cups' },
+    sorts: ['title', 'updatedAt'],
     insert: `INSERT INTO conversations (user_id, title, created_at) SELECT $1, $2, at FROM unnest($3::timestamptz[]) AS at`,
   },
   {
@@ -49,6 +54,8 @@ const lists: readonly List[] = [
     table: 'chat_messages',
     path: async (caller) => `/v1/conversations/${await conversation(caller)}/messages`,
     body: { messageContent: 'hello' },
+    filter: { role: 'assistant' },
+    sorts: ['updatedAt'],
     insert: `INSERT INTO chat_messages (conversation_id, message_content, created_at)
       SELECT $2::uuid, $1, at FROM unnest($3::timestamptz[]) AS at`,
   },
@@ -57,6 +64,8 @@ const lists: readonly List[] = [
     table: 'functions',
     path: async () => '/v1/functions',
     body: { name: 'f', code: 'return 1' },
+    filter: { name: 'g' },
+    sorts: ['name', 'updatedAt'],
     insert: `INSERT INTO functions (created_by, name, code, created_at)
       SELECT $1, $2, 'return 1', at FROM unnest($3::timestamptz[]) AS at`,
   },
@@ -140,6 +149,39 @@ describe.each(lists)('the list of $name', (list) => {
     );
     expect(down.map(({ id }) => id)).toEqual(order.map(({ id }) => id));
     expect(await pages(caller.client, `${path}?sort=createdAt&`, 4)).toEqual(down.toReversed());
+  });
+
+  it('sorts by what it allows, narrows down by what it knows, and counts when asked', async () => {
+    const caller = await house.member();
+    const { client } = caller;
+    const path = await list.path(caller);
+    for (let n = 0; n < 5; n += 1) await client.post(path, { ...list.body, ...list.filter });
+    const [field, value] = Object.entries(list.filter)[0]!;
+    for (const sort of [...list.sorts, 'createdAt']) {
+      const up = await pages(client, `${path}?sort=${sort}&`, 2);
+      expect([sort, new Set(up.map(({ id }) => id)).size]).toEqual([sort, 5]);
+      expect(await pages(client, `${path}?sort=-${sort}&`, 2)).toEqual(up.toReversed());
+    }
+    const page = async (query: string) => (await client.get(`${path}?${query}`)).body;
+    expect((await page('count=exact&limit=2')).page).toEqual({ nextCursor: expect.any(String), total: 5 });
+    expect((await page(`${field}=${value}&count=exact`)).page.total).toBe(5);
+    expect(await page('count=exact&createdAfter=2999-01-01')).toEqual({
+      data: [],
+      page: { nextCursor: null, total: 0 },
+    });
+    expect((await page('updatedAfter=2020-01-01')).data).toHaveLength(5);
+    const other = (await page(`sort=${list.sorts[0]}&limit=1`)).page.nextCursor as string;
+    for (const query of [
+      'sort=id',
+      'sort=',
+      'count=all',
+      'other=1',
+      'createdAfter=x',
+      `${field}=`,
+      `cursor=${other}`,
+    ]) {
+      expect([query, (await client.get(`${path}?${query}`)).status]).toEqual([query, 400]);
+    }
   });
 
   it('reads no row that it does not show, however far down, also by a plan made for any values', async () => {

@@ -335,6 +335,41 @@ describe('GET /v1/customers', () => {
     expect(names(await list(query)).sort()).toEqual(wanted.sort());
   });
 
+  it.each(['name', 'lastName', 'updatedAt'])('walks all rows once in the order of %s, both ways', async (field) => {
+    const odd = await crm.member();
+    const known = ['Zoë', 'adam', 'Adam', 'x|y', 'O’Neil', '🙂', 'x'.repeat(200)];
+    for (const lastName of known) await create({ firstName: 'Q', lastName }, odd);
+    const walk = async (sort: string): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let query = ''; ;) {
+        const page = await list(`?limit=2&sort=${sort}${query}`, odd);
+        seen.push(...page.data.map(({ id }: { id: string }) => id));
+        if (page.page.nextCursor === null) return seen;
+        query = `&cursor=${page.page.nextCursor}`;
+      }
+    };
+    const up = await walk(field);
+    const column = { name: 'lower(name)', lastName: 'lower(last_name)', updatedAt: 'updated_at' }[field];
+    const inOrder = await crm.stack.sql<{ id: string }>(
+      'crm',
+      `SELECT id FROM customers WHERE id = ANY ($1) ORDER BY ${column}, id`,
+      [up],
+    );
+    expect(up).toEqual(inOrder.map(({ id }) => id));
+    expect(up).toHaveLength(known.length);
+    expect(await walk(`-${field}`)).toEqual(up.toReversed());
+  });
+
+  it('counts what all pages hold only when asked, in the same statement', async () => {
+    const first = await list('?count=exact&limit=5');
+    expect(first.page).toEqual({ nextCursor: expect.any(String), total: 12 });
+    expect((await list(`?count=exact&limit=5&cursor=${first.page.nextCursor}`)).page.total).toBe(12);
+    expect((await list('?count=exact&city=Leeds&sort=-name')).page).toEqual({ nextCursor: null, total: 6 });
+    expect(await list('?count=exact&city=Paris')).toEqual({ data: [], page: { nextCursor: null, total: 0 } });
+    expect((await list('?city=Leeds')).page).toEqual({ nextCursor: null });
+    expect((await list('?count=exact', await crm.member())).page.total).toBe(0);
+  });
+
   it('follows a change by updatedAfter', async () => {
     const { updatedAt } = (await owner.http.get(`/v1/customers/${ids[11]}`)).body;
     await owner.http.post(`/v1/customers/${ids[0]}/emails`, { email: 'later@example.com' });
@@ -349,7 +384,11 @@ describe('GET /v1/customers', () => {
     '?cursor=x',
     '?cursor=%00',
     `?cursor=${Buffer.from('2026-13-45 25:61:61+00|0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a01').toString('base64url')}`,
-    '?sort=name',
+    '?sort=phone',
+    '?sort=Name',
+    '?count=estimated',
+    `?sort=name&cursor=${Buffer.from('2026-01-01 00:00:00+00|0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a01').toString('base64url')}`,
+    `?cursor=${Buffer.from('name|p1|0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a01').toString('base64url')}`,
     '?organizationId=acme',
     '?email=ada',
     '?phone=none',
@@ -410,6 +449,15 @@ describe.each(['emails', 'phones', 'addresses'] as const)('/v1/customers/:id/%s'
     const second = (await member.http.get(`${path}?limit=30&cursor=${first.page.nextCursor}`)).body;
     expect(new Set([...first.data, ...second.data].map((row: { id: string }) => row.id)).size).toBe(50);
     expect(second.page.nextCursor).toBeNull();
+    const narrow = { emails: 'email=E7@example.com', phones: 'phone=%2B44+20+7946+0107', addresses: 'city=City+7' }[
+      list
+    ];
+    const one = (await member.http.get(`${path}?${narrow}&count=exact&sort=updatedAt`)).body;
+    expect([one.data, one.page.total]).toEqual([[expect.objectContaining(input(7))], 1]);
+    if (list !== 'addresses') {
+      expect((await member.http.get(`${path}?isPrimary=false&count=exact`)).body.page.total).toBe(49);
+      expect((await member.http.get(`${path}?isPrimary=maybe`)).status).toBe(400);
+    }
     const { status, body } = await member.http.post(path, input(51));
     expect([status, body.code]).toEqual([409, 'limit_reached']);
   });

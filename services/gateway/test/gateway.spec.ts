@@ -118,6 +118,25 @@ describe('a path', () => {
   });
 });
 
+describe('the OpenAPI document', () => {
+  const origin = 'http://localhost:3000';
+
+  it('is served to pages elsewhere, and only to who does not know it yet', async () => {
+    const { status, headers, text } = await send(gateway.url, '/openapi.json', { headers: { origin } });
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ openapi: '3.1.0', paths: { '/v1/customers': expect.anything() } });
+    expect(headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'public, max-age=300',
+      'access-control-allow-origin': origin,
+    });
+    const askAgain = (tag: string) => send(gateway.url, '/openapi.json', { headers: { 'if-none-match': tag } });
+    const known = await askAgain(`"another", W/${headers['etag']}`);
+    expect([known.status, known.text, known.headers['etag']]).toEqual([304, '', headers['etag']]);
+    expect((await askAgain('"another"')).text).toBe(text);
+  });
+});
+
 describe('headers', () => {
   it('go on in order and as often as they were sent, without those of the connection', async () => {
     const sent = [

@@ -24,6 +24,15 @@ import { ProfilesModule } from './profiles/profiles.module.js';
 import { accountErased, userIdIsTaken } from './users/user.errors.js';
 import { UsersModule } from './users/users.module.js';
 
+const passing: ServiceDefinition['passing'] = [
+  ['rate_limits', 'resets_at <= now()'],
+  ['password_failures', 'expires_at <= now()'],
+  ['one_time_tokens', 'expires_at < now()'],
+  ['flow_states', 'expires_at < now()'],
+  ['oidc_flows', 'expires_at < now()'],
+  ['mail_turns', `taken_at < now() - interval '1 day'`],
+];
+
 /** Accounts, sessions, organizations and who belongs to them. */
 export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinition<IdentityConfig> => ({
   name: 'identity',
@@ -59,5 +68,6 @@ export const defineIdentity = (environment: NodeJS.ProcessEnv): ServiceDefinitio
     ProfilesModule,
     UsersModule,
   ],
+  passing,
   keys: readPublicKeys,
 });

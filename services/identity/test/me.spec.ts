@@ -120,6 +120,23 @@ describe('preferences', () => {
     expect((await ada.http.put(path, { preferenceKey: 'theme', preferenceValue: 1 })).body.id).not.toBe(body.id);
   });
 
+  it('are listed by key, a page at a time, and counted when asked; and so are keys and organizations', async () => {
+    const ada = await signUp(http);
+    for (const key of ['b', 'A', 'c']) await ada.http.put(`/v1/me/preferences/${key}`, { preferenceValue: 1 });
+    const page = async (query: string) => (await ada.http.get(`/v1/me/preferences?${query}`)).body;
+    const keys = ({ data }: { data: { preferenceKey: string }[] }) => data.map(({ preferenceKey }) => preferenceKey);
+    const first = await page('sort=preferenceKey&limit=2&count=exact');
+    expect([keys(first), first.page.total]).toEqual([['A', 'b'], 3]);
+    expect(keys(await page(`sort=preferenceKey&limit=2&cursor=${first.page.nextCursor}`))).toEqual(['c']);
+    await ada.http.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-0123456789' });
+    const count = async (path: string) => (await ada.http.get(`${path}&count=exact`)).body.page?.total;
+    expect(await count('/v1/me/llm-api-keys?provider=openai&verificationStatus=unverified&sort=provider')).toBe(1);
+    expect(await count('/v1/me/llm-api-keys?provider=mistral')).toBe(0);
+    await ada.http.post('/v1/organizations', { name: 'Acme' });
+    expect(await count('/v1/organizations?name=Acme&sort=-name&updatedAfter=2020-01-01')).toBe(1);
+    expect(await count('/v1/organizations?name=Other')).toBe(0);
+  });
+
   it('belong to their user alone', async () => {
     const [ada, bob] = [await signUp(http), await signUp(http)];
     await ada.http.put('/v1/me/preferences/secret', { preferenceValue: 'mine' });

@@ -161,6 +161,9 @@ describe('the role table', () => {
     const second = (await ada.http.get(`${path}?limit=4&cursor=${first.page.nextCursor}`)).body;
     expect([...first.data, ...second.data].map((one: { id: string }) => one.id)).toEqual(all);
     expect(second.page.nextCursor).toBeNull();
+    expect((await ada.http.get(`${path}?count=exact&role=viewer&limit=1`)).body.page.total).toBe(5);
+    expect((await ids('sort=email')).toReversed()).toEqual(await ids('sort=-email'));
+    expect(await ids('sort=role&createdAfter=2999-01-01')).toEqual([]);
     for (const query of ['role=king', 'status=x', 'limit=0', 'limit=201', 'sort=name', 'foo=1']) {
       expect(outcome(await ada.http.get(`${path}?${query}`))).toBe('400 validation_failed');
     }

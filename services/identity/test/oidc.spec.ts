@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GoTrueClient } from '@supabase/auth-js';
 import { type CryptoKey, decodeJwt, exportJWK, generateKeyPair, type JWTPayload } from 'jose';
+import { Sweep } from '#common/operations/index';
 import { type HttpClient, type TestService, TestStack } from '#common/testing/index';
 import { defineIdentity } from '../src/identity.definition.js';
 import { Browser } from './browser.js';
@@ -269,7 +270,7 @@ describe('the way back from a provider', () => {
     const { browser, back } = await halfWay('acme', newEmail());
     await stack.sql('identity', `UPDATE oidc_flows SET expires_at = expires_at - interval '600 s'`);
     await fails(browser, back, 'bad_oauth_state');
-    await newBrowser().open(authorizePath('acme'));
+    await service.get(Sweep).round();
     expect(await stack.sql('identity', `SELECT FROM oidc_flows WHERE expires_at < now()`)).toEqual([]);
   });
 

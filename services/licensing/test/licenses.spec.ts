@@ -187,6 +187,38 @@ describe('lists', () => {
     }
   });
 
+  it('are narrowed down and sorted by what a license is, and counted when asked', async () => {
+    const { organizationId } = await house.identity.member('member');
+    const soon = daysAhead(3);
+    const [endless, late, ending] = [
+      await house.issue(organizationId, { modules: ['crm'] }),
+      await house.issue(organizationId, { expirationDate: daysAhead(300), modules: ['crm', 'functions'] }),
+      await house.issue(organizationId, { expirationDate: soon }),
+    ];
+    await act(late.id, 'suspend', {});
+    const ids = async (query: string): Promise<string[]> => {
+      const { body } = await house.as(house.admin).get(`/v1/licenses?organizationId=${organizationId}&${query}`);
+      return body.data.map(({ id }: LicenseBody) => id);
+    };
+    expect(await ids('sort=expirationDate')).toEqual([ending.id, late.id, endless.id]);
+    expect(await ids('sort=-expirationDate')).toEqual([endless.id, late.id, ending.id]);
+    expect(await ids('status=suspended')).toEqual([late.id]);
+    expect(await ids('status=expiring')).toEqual([ending.id]);
+    expect(await ids('module=functions')).toEqual([late.id]);
+    expect(await ids('module=crm&status=active')).toEqual([endless.id]);
+    expect(await ids(`expiresBefore=${daysAhead(30)}`)).toEqual([ending.id]);
+    expect(await ids(`expiresAfter=${daysAhead(30)}`)).toEqual([late.id]);
+    const get = async (path: string) => (await house.as(house.admin).get(path)).body;
+    const first = await get(`/v1/licenses?organizationId=${organizationId}&count=exact&limit=1&sort=expirationDate`);
+    expect(first.page).toEqual({ nextCursor: expect.any(String), total: 3 });
+    expect((await get('/v1/licenses?count=exact&limit=1')).page.total).toBeGreaterThanOrEqual(3);
+    expect((await get(`/v1/licenses/${late.id}/modules?count=exact&sort=code&code=crm`)).page.total).toBe(1);
+    expect((await get('/v1/modules?count=exact&code=crm&sort=-name')).page.total).toBe(1);
+    for (const query of ['status=dead', 'sort=licenseKey', 'expiresAfter=soon', 'count=1', 'module=']) {
+      expect([query, (await house.as(house.admin).get(`/v1/licenses?${query}`)).status]).toEqual([query, 400]);
+    }
+  });
+
   it('name the modules of a license', async () => {
     const { body } = await house.as(owner).get(`/v1/licenses/${license.id}/modules?limit=1`);
     const { body: rest } = await house
@@ -468,7 +500,7 @@ describe('bad input', () => {
     ['GET', '/v1/licenses?cursor=abc', undefined, [400, 'validation_failed']],
     ['GET', '/v1/licenses?sort=licenseKey', undefined, [400, 'validation_failed']],
     ['GET', '/v1/licenses?organizationId=1', undefined, [400, 'validation_failed']],
-    ['GET', '/v1/licenses?status=active', undefined, [400, 'validation_failed']],
+    ['GET', '/v1/licenses?state=active', undefined, [400, 'validation_failed']],
     ['POST', '/v1/modules', { code: 'Upper', name: 'x' }, [400, 'validation_failed']],
     ['POST', '/v1/modules', { code: 'a'.repeat(64), name: 'x' }, [400, 'validation_failed']],
     ['POST', '/v1/modules', { code: 'blank', name: '  ' }, [400, 'validation_failed']],

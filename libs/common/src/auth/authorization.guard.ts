@@ -1,6 +1,9 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
+import { conventionsOf } from '../http/conventions.js';
+import { IdempotentRequest } from '../http/idempotency-key.js';
+import { Preconditions } from '../http/preconditions.js';
 import { Problem } from '../http/problem.js';
 import { type Policy, policyKey } from './policy.js';
 import type { TokenVerifier } from './token-verifier.js';
@@ -35,7 +38,18 @@ export class AuthorizationGuard implements CanActivate {
     const token = bearer.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined || countAuthorizations(request.raw.rawHeaders) > 1)
       throw new Problem(401, 'unauthorized', 'One bearer access token is required.');
-    request.context = { ...(await this.verifier.verify(token)), policy, trace: request.trace };
+    const identity = await this.verifier.verify(token);
+    const conventions = conventionsOf(execution.getClass(), execution.getHandler());
+    const preconditions = conventions.preconditions ? Preconditions.of(request.headers) : undefined;
+    const once = IdempotentRequest.of(request, conventions);
+    request.conventions = conventions;
+    request.context = {
+      ...identity,
+      policy,
+      trace: request.trace,
+      ...(preconditions && { preconditions }),
+      ...(once && { once }),
+    };
     return true;
   }
 }

@@ -1,3 +1,5 @@
+import type { IdempotentRequest } from '../http/idempotency-key.js';
+import type { Preconditions } from '../http/preconditions.js';
 import { Problem } from '../http/problem.js';
 import type { Trace } from '../observability/trace.js';
 import { isAtLeast, type Policy, type Role } from './policy.js';
@@ -18,6 +20,10 @@ export interface RequestContext extends Identity {
   readonly trace: Trace;
   /** The organization that a platform admin acts on; of no effect for anybody else. */
   readonly organizationId?: string;
+  /** What it demands of the resource that it writes. */
+  readonly preconditions?: Preconditions;
+  /** Set when it is to take effect once, however often it is sent. */
+  readonly once?: IdempotentRequest;
 }
 
 /** The caller as the database knows it at this moment. */

@@ -1,6 +1,7 @@
 import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { type Conventions, conventionsOf } from '../http/conventions.js';
 import { type Policy, policyKey } from './policy.js';
 
 export interface Route {
@@ -12,6 +13,8 @@ export interface Route {
   readonly policy: Policy | undefined;
   /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
   readonly declared: { readonly controller: object; readonly key: string };
+  /** What it promises of ETag, If-Match, Idempotency-Key and Location. */
+  readonly conventions: Conventions;
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -35,15 +38,27 @@ export function routesOf(app: INestApplicationContext): Route[] {
           handler: `${name}.${key}`,
           policy,
           declared: { controller: prototype, key },
+          conventions: conventionsOf(metatype!, handler),
         })),
       );
     });
   });
 }
 
-/** Throws, naming them, when any route declares no policy. */
+/** Throws, naming them, when any route declares no policy, or does not say where what it creates is to be found. */
 export function requirePolicies(app: INestApplicationContext): void {
-  const missing = routesOf(app).filter(({ policy }) => !policy);
-  if (missing.length > 0)
-    throw new Error(`Routes without a policy: ${missing.map(({ handler }) => handler).join(', ')}`);
+  const routes = routesOf(app);
+  const refuse = (what: string, bad: readonly Route[]): void => {
+    if (bad.length > 0) throw new Error(`Routes without ${what}: ${bad.map(({ handler }) => handler).join(', ')}`);
+  };
+  refuse(
+    'a policy',
+    routes.filter(({ policy }) => !policy),
+  );
+  refuse(
+    '@Creates',
+    routes.filter(
+      ({ method, conventions }) => method === 'POST' && conventions.status === 201 && !conventions.location,
+    ),
+  );
 }

@@ -25,6 +25,7 @@ import { Feed } from '../feed/index.js';
 import { Metrics } from '../observability/metrics.js';
 import { StateReader } from '../observability/state-reader.js';
 import type { LongDeletions } from '../operations/heard-deletions.js';
+import type { Passing } from '../operations/sweep.js';
 
 export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig> {
   readonly name: ServiceName;
@@ -37,6 +38,8 @@ export interface ServiceDefinition<Config extends ServiceConfig = ServiceConfig>
   readonly imports: readonly (Type | DynamicModule)[];
   /** Deletions that a job of the service finishes; all others end with the transaction in which they are heard of. */
   readonly longDeletions?: LongDeletions;
+  /** What is kept for a while only. */
+  readonly passing?: readonly Passing[];
   /** How the owner of the signing keys reads their public halves; every other service fetches the JWKS. */
   keys?(system: SystemUnitOfWork): Promise<JSONWebKeySet>;
 }

@@ -8,6 +8,7 @@ export { creationOrder } from './sql/creation-order.js';
 export { mistakenCaller } from './sql/mistaken-caller.js';
 export { copiedDatabase } from './sql/copied-database.js';
 export { eventHealing } from './sql/event-healing.js';
+export { idempotencyKeys } from './sql/idempotency-keys.js';
 export { eventTables } from './sql/event-tables.js';
 export { everyOrganization } from './sql/feed.js';
 export { letterboxes, secondWall } from './sql/second-wall.js';

@@ -2,6 +2,7 @@ import type { QueryResultRow } from 'pg';
 import type { EntityTarget, ObjectLiteral, QueryDeepPartialEntity } from 'typeorm';
 import { type Caller, organizationRequired } from '../auth/caller.js';
 import { contractOf, type EventClass } from '../contracts/contract.js';
+import type { Preconditions } from '../http/preconditions.js';
 import type { Trace } from '../observability/trace.js';
 import type { Statement } from './batch.js';
 import type { Connection } from './connection.js';
@@ -24,6 +25,8 @@ export interface TxOptions {
   readonly schema: Schema;
   /** Enters a transaction that is not begun yet; sent with the first statements. */
   readonly entrance?: Statement;
+  /** Whether BEGIN was sent; without an entrance, it was. */
+  readonly begun?: boolean;
   /** Start of the transaction by the database's clock, in whole milliseconds. */
   readonly now: Date;
   readonly trace: Trace;
@@ -58,9 +61,9 @@ export class Tx {
   constructor(options: TxOptions, shared?: Tx) {
     this.connection = options.connection;
     this.schema = options.schema;
-    const { entrance, trace } = options;
+    const { entrance, trace, begun = entrance === undefined } = options;
     const client = clientSetting(trace);
-    this.collected = shared?.collected ?? { entrance, client, begun: entrance === undefined, pending: [], outbox: [] };
+    this.collected = shared?.collected ?? { entrance, client, begun, pending: [], outbox: [] };
     this.now = options.now;
     this.nowText = shared?.nowText ?? options.now.toISOString();
     this.trace = options.trace;
@@ -181,11 +184,33 @@ function clientSetting({ client, traceId }: Trace): Statement | undefined {
 
 /** A request's transaction: it also knows its caller, as looked up inside it. */
 export class RequestTx extends Tx {
+  private isCompared = false;
+
   constructor(
     options: TxOptions,
     readonly caller: Caller,
+    private readonly preconditions?: Preconditions,
   ) {
     super(options);
+  }
+
+  /** Whether the request demands something of the resource as it is: for what would have to be read for that alone. */
+  get isConditional(): boolean {
+    return this.preconditions !== undefined;
+  }
+
+  /**
+   * Holds the request's If-Match and If-None-Match against the resource, once this transaction has locked it; raises 412.
+   * @param current what a GET would show the caller, as an object or as JSON text; null when there is no such resource
+   */
+  compare(current: object | string | null): void {
+    this.isCompared = true;
+    this.preconditions?.require(current);
+  }
+
+  /** Nothing is written for a condition that nobody has looked at. */
+  requireCompared(): void {
+    if (this.preconditions && !this.isCompared) throw new Error('the work never compared the resource with If-Match');
   }
 
   /** The organization acted on; raises 403 `organization_required` for a caller without one. */

@@ -5,6 +5,7 @@ import type { Trace } from '../observability/trace.js';
 import type { Statement, StatementResult } from './batch.js';
 import { type Connection, withConnection } from './connection.js';
 import { type ConstraintProblems, isBroken, isRetriable, toProblem } from './errors.js';
+import { type Claim, claimOf, claimStatements, keepAnswer, waitingForAnswer } from './kept-answers.js';
 import { isMistaken, RememberedCallers } from './remembered-callers.js';
 import type { Schema } from './schema.js';
 import { RequestTx, Tx } from './tx.js';
@@ -31,6 +32,12 @@ const rollback: Statement = { text: 'ROLLBACK' };
 const enterText = 'SELECT * FROM app.enter($1, $2, $3, $4)';
 /** How often work is run again after a serialization failure or a deadlock. */
 const attempts = 3;
+
+/** What a transaction came to: the work is done, or was not begun. */
+type Outcome<T> =
+  | { readonly value: T }
+  | { readonly refusal: Refusal; readonly entry: Entry }
+  | { readonly claim: Exclude<Claim, 'granted'> };
 
 /** Transactions of requests: each begins with the lookup that finds the caller's profile and sets the tenant's walls. */
 export class UnitOfWork {
@@ -79,15 +86,21 @@ export class UnitOfWork {
     return this.guarded(() => withConnection(this.options.pool, (connection) => connection.send(statements)));
   }
 
-  /** Runs work in one transaction and commits its writes and events together; an exception rolls everything back. */
+  /**
+   * Runs work in one transaction and commits its writes and events together; an exception rolls everything back. Where the
+   * request has an Idempotency-Key, what the work returns is its answer, and is kept with them.
+   */
   async run<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>): Promise<T> {
-    const caller = this.callers.recall(context);
+    const caller = context.once ? undefined : this.callers.recall(context);
     const early = caller && (await this.guarded(() => this.attemptAs(caller, context, work)));
     if (early) return early.value;
+    const wait = waitingForAnswer();
     for (const asked = new Set<string>(); ;) {
       const outcome = await this.guarded(() => this.attempt(context, work));
-      if (outcome.granted) return outcome.value;
-      await this.askOrRefuse(outcome.refusal, outcome.entry, context, asked);
+      if ('value' in outcome) return outcome.value;
+      if ('refusal' in outcome) await this.askOrRefuse(outcome.refusal, outcome.entry, context, asked);
+      else if (outcome.claim === 'busy') await wait();
+      else context.once!.replay(outcome.claim);
     }
   }
 
@@ -108,9 +121,11 @@ export class UnitOfWork {
       const tx = new RequestTx(
         { connection, schema, now, trace: context.trace, actorId: context.userId, entrance },
         caller,
+        context.preconditions,
       );
       try {
         const value = await work(tx);
+        tx.requireCompared();
         await commit(tx, onEvents);
         return { value };
       } catch (error) {
@@ -123,24 +138,32 @@ export class UnitOfWork {
     });
   }
 
-  private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>) {
-    return inTransaction(this.options.pool, [this.enter(context)], async (connection, [entered], sentAt) => {
+  private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>): Promise<Outcome<T>> {
+    const { pool, schema, maxStalenessMs, onEvents } = this.options;
+    const { once } = context;
+    const opening = [this.enter(context), ...(once ? claimStatements(context, once) : [])];
+    return inTransaction<Outcome<T>>(pool, opening, async (connection, [entered, ...claimed], sentAt) => {
       const entry = entered!.rows[0] as unknown as Entry;
       this.callers.setClock(entry.at, sentAt, Date.now());
-      const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
-      if (refusal) {
-        await connection.send([rollback]);
-        return { granted: false as const, refusal, entry };
-      }
+      const refusal = judge(entry, context.policy, maxStalenessMs);
+      const claim = once ? claimOf(claimed) : 'granted';
+      if (refusal || claim !== 'granted') await connection.send([rollback]);
+      if (refusal) return { refusal, entry };
       const caller = callerOf(context, entry);
       this.callers.remember(context, caller);
+      if (claim !== 'granted') return { claim };
       const tx = new RequestTx(
-        { connection, schema: this.options.schema, now: entry.at, trace: context.trace, actorId: context.userId },
+        { connection, schema, now: entry.at, trace: context.trace, actorId: context.userId },
         caller,
+        context.preconditions,
       );
       const value = await work(tx);
-      await commit(tx, this.options.onEvents);
-      return { granted: true as const, value };
+      tx.requireCompared();
+      const answer = once?.answerTo(value);
+      if (once && answer) keepAnswer(tx, context, once, answer);
+      await commit(tx, onEvents);
+      if (once && answer) once.keep(answer);
+      return { value };
     });
   }
 
@@ -196,6 +219,24 @@ export class SystemUnitOfWork {
     work: (tx: Tx, opened: readonly StatementResult[]) => Promise<T>,
   ): Promise<T> {
     return retried(() => this.attempt(opening, origin, work), this.options.constraints);
+  }
+
+  /**
+   * Commits what was decided on an earlier reading, in one round trip: the work only collects. It has to ask once more for
+   * what it rests on, by `tx.executeOnOne`.
+   * @param now of that reading, by the database's clock
+   */
+  commitAt<T>(now: Date, origin: SystemOrigin, collect: (tx: Tx) => T): Promise<T> {
+    const { pool, schema, onEvents, constraints } = this.options;
+    const attempt = (): Promise<T> =>
+      withConnection(pool, async (connection) => {
+        const { trace, actorId = null } = origin;
+        const tx = new Tx({ connection, schema, now, trace, actorId, begun: false });
+        const value = collect(tx);
+        await commit(tx, onEvents);
+        return value;
+      });
+    return retried(attempt, constraints);
   }
 
   /** The same on connections of another pool. */

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
-import { IsOptional, ValidateBy, ValidateIf } from 'class-validator';
+import { isISO8601, IsOptional, IsString, ValidateBy, ValidateIf } from 'class-validator';
 
 /** Removes white space around a text before it is validated. */
 export const Trimmed = (): PropertyDecorator =>
@@ -29,3 +29,18 @@ export const Optional = (): PropertyDecorator => ValidateIf((_object, value) => 
 
 /** The field may be left out, or be null. */
 export const Nullable = IsOptional;
+
+const instant = /^[12]\d{3}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+function toInstant({ value }: { value: unknown }): unknown {
+  if (typeof value !== 'string' || !instant.test(value) || !isISO8601(value, { strict: true })) return null;
+  const date = new Date(value);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** A date (its first moment in UTC), or a time with its offset, of the years 1000 to 2999; of a query. */
+export const Instant = (): PropertyDecorator =>
+  applyDecorators(
+    Transform(toInstant),
+    IsString({ message: ({ property }) => `${property} must be an ISO 8601 date, or a time with its offset` }),
+  );

@@ -5,6 +5,7 @@ import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
+import { useAnswerConventions } from './answers.js';
 import { clientAddress, networksOf } from './client-address.js';
 import { bodyLimit, useBoundedJson } from './json-body.js';
 import { invalid, Problem } from './problem.js';
@@ -85,6 +86,7 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger, 
     reply.header('content-type', 'application/json; charset=utf-8');
     done(request.url.includes('%00') ? invalid('', 'The URL holds a NUL character.') : undefined);
   });
+  useAnswerConventions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = reply.elapsedTime > 1_000 ? 'warn' : 'debug';
     if (logger.isLevelEnabled(level)) logger[level](accessLine(request, reply), 'request');

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
+import { Replayed } from './idempotency-key.js';
 import { Problem } from './problem.js';
 
 /** What Fastify and Nest raise themselves → our codes. */
@@ -34,13 +35,17 @@ export function problemOf(exception: unknown): Problem {
   return new Problem(500, 'internal_error', 'Something went wrong on our side.', { cause: exception });
 }
 
-/** Answers every failure as `application/problem+json`; logs those that are ours. */
+/** Answers every failure as `application/problem+json`, and logs those that are ours; sends what was answered before. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
+    if (exception instanceof Replayed) {
+      http.getResponse<FastifyReply>().status(exception.answer.status).send(exception.answer.body);
+      return;
+    }
     sendProblem(problemOf(exception), http.getRequest(), http.getResponse(), this.logger);
   }
 }

@@ -10,9 +10,6 @@ import type { Subscribers } from './subscribers.js';
 /** Milliseconds between two looks: while a deletion is to be finished elsewhere, and when there is none. */
 const openWait = 1_000;
 const idleWait = 5_000;
-/** Days for which a finished deletion can be looked up, and rows removed in one look. */
-const keptDays = 35;
-const removedAtOnce = 1_000;
 
 /** Late ones are told when their deadline has passed, and at each doubling of it. */
 const escalateText = `UPDATE events.deletion AS d
@@ -21,9 +18,6 @@ const escalateText = `UPDATE events.deletion AS d
       AND requested_at < clock_timestamp() - make_interval(secs => $1 * power(2, escalations))
     ORDER BY requested_at LIMIT ${deletionLimit} FOR UPDATE SKIP LOCKED)
   RETURNING ${deletionColumns}`;
-
-const forgetText = `DELETE FROM events.deletion WHERE (kind, id) IN (SELECT kind, id FROM events.deletion
-  WHERE finished_at < clock_timestamp() - make_interval(days => ${keptDays}) LIMIT ${removedAtOnce} FOR UPDATE SKIP LOCKED)`;
 
 const openText = `SELECT ${deletionColumns} FROM events.deletion AS d WHERE d.finished_at IS NULL
   ORDER BY d.requested_at LIMIT ${deletionLimit}`;
@@ -67,7 +61,6 @@ export class DeletionWatch implements OnApplicationBootstrap, OnApplicationShutd
       values: [this.deadlineSeconds],
     });
     if (late.length > 0) await this.tell(late);
-    await this.system.read({ text: forgetText });
     const open = this.isOwner ? await this.finishOwn() : 0;
     return open > 0 ? openWait : idleWait;
   }

@@ -66,7 +66,7 @@ export class DeletionsAdmin {
       filter,
     );
     const rows = await this.system.read<ListRow>(page);
-    const answer = JSON.parse(pageJson(rows, filter.limit)) as DeletionPage;
+    const answer = JSON.parse(pageJson(rows, filter)) as DeletionPage;
     return { ...answer, data: await this.withServices(answer.data) };
   }
 

@@ -6,6 +6,7 @@ import { Allow } from '../auth/policy.js';
 import { ServiceIdentity } from '../bootstrap/service-identity.js';
 import { type ServiceName, serviceNames } from '../contracts/topology.js';
 import { Context } from '../http/context.js';
+import { Unconditional, WithoutIdempotencyKey } from '../http/conventions.js';
 import { Optional, Text } from '../http/fields.js';
 import { invalid, notFound } from '../http/problem.js';
 import { EventsAdmin, type EventStatus } from './events-admin.js';
@@ -52,6 +53,7 @@ export class EventsAdminController {
 
   @Get()
   @Allow('platform_admin')
+  @Unconditional('it tells of a moment')
   status(
     @Context() context: RequestContext,
     @Param('source') source: string,
@@ -64,6 +66,7 @@ export class EventsAdminController {
   @Post('parked/:sequence/:action')
   @HttpCode(202)
   @Allow('platform_admin')
+  @WithoutIdempotencyKey('it is done where the event is parked, and only while it is')
   async intervene(
     @Context() context: RequestContext,
     @Param() { source, sequence: text, action }: Record<'source' | 'sequence' | 'action', string>,

@@ -11,3 +11,4 @@ export { overallState, stateAt } from './deletions-admin.js';
 export { type ParkedRow, readParked } from './parked-page.js';
 export { requestRebuild } from './rebuild.js';
 export { readServiceState, type ServiceState } from './service-state.js';
+export { Sweep } from './sweep.js';

@@ -15,11 +15,19 @@ import { ManageAnswers } from './manage-answers.js';
 import { MissedDeletions } from './missed-deletions.js';
 import { OpenDeletions } from './open-deletions.js';
 import { Subscribers } from './subscribers.js';
+import { type Passing, Sweep } from './sweep.js';
+
+/** What every service keeps for a while only: answers for 24 hours (draft-ietf-httpapi-idempotency-key-header §2.6), finished deletions. */
+const passingEverywhere: readonly Passing[] = [
+  ['idempotency_keys', `created_at < now() - interval '24 hours'`],
+  ['events.deletion', `finished_at < now() - interval '35 days'`],
+];
 
 interface Definition {
   readonly name: ServiceName;
   readonly config: { readonly DELETION_DEADLINE: number };
   readonly longDeletions?: LongDeletions;
+  readonly passing?: readonly Passing[];
 }
 
 interface Parts {
@@ -30,9 +38,12 @@ interface Parts {
   readonly logger: Logger;
 }
 
-/** What every service needs to be operated: event status and parked events, and the deletions that it hears of or owns. */
+/**
+ * What every service needs to be operated: event status and parked events, the deletions that it hears of or owns, and the end
+ * of what is kept for a while.
+ */
 export function operationsParts(
-  { name, config: { DELETION_DEADLINE: deadline }, longDeletions = {} }: Definition,
+  { name, config: { DELETION_DEADLINE: deadline }, longDeletions = {}, passing = [] }: Definition,
   { broker, copies, system, unitOfWork, logger }: Parts,
 ): { controllers: Type[]; providers: Provider[] } {
   const subscribers = new Subscribers(name, broker);
@@ -50,6 +61,7 @@ export function operationsParts(
       { provide: EventsAdmin, useValue: new EventsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: DeletionsAdmin, useValue: new DeletionsAdmin(name, unitOfWork, system, subscribers, deadline) },
       { provide: ManageAnswers, useValue: new ManageAnswers(name, system, broker) },
+      { provide: Sweep, useValue: new Sweep(system, [...passingEverywhere, ...passing], logger) },
       { provide: DeletionWatch, useValue: new DeletionWatch(name, system, subscribers, deadline, logger) },
       ...(hears ? [{ provide: MissedDeletions, useValue: new MissedDeletions(copies, broker, heard) }] : []),
       ...(owns ? [{ provide: OpenDeletions, useValue: new OpenDeletions(system, broker) }] : []),

@@ -38,6 +38,8 @@ export class TestStack {
   readonly publicUrl = 'http://gateway.test';
   private readonly databases = new Map<ServiceName, { urls: PerRole; name: string }>();
   private readonly copies: string[] = [];
+  /** A session costs PostgreSQL tens of milliseconds: those of `sql` are used again. By URL. */
+  private readonly pools = new Map<string, pg.Pool>();
   private readonly closers: (() => Promise<unknown>)[] = [];
   private server!: NatsServer;
   private administration!: NatsConnection;
@@ -118,6 +120,7 @@ export class TestStack {
   /** Keeps a copy of a service's database, for `restoreDatabase`; its sessions end. */
   async copyDatabase(service: ServiceName): Promise<string> {
     await this.database(service);
+    await this.endPools();
     const { name } = this.databases.get(service)!;
     const copy = `${name}_copy_${(clones += 1)}`;
     await copyDatabase(this.maintenanceUrl(), name, copy);
@@ -127,6 +130,7 @@ export class TestStack {
 
   /** Brings a service's database back to a copy, under the same name and roles; its sessions end. */
   async restoreDatabase(service: ServiceName, copy: string): Promise<void> {
+    await this.endPools();
     await restoreDatabase(this.maintenanceUrl(), this.databases.get(service)!.name, copy);
   }
 
@@ -159,14 +163,32 @@ export class TestStack {
   }
 
   private async query<Row extends pg.QueryResultRow>(url: string, text: string, values: unknown[]): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
+    const client = await this.pool(url).connect();
+    // What failed, or left a transaction open, ends with its session.
+    let isSpent = true;
     try {
       const result = await client.query<Row>(text, values.length > 0 ? values : undefined);
+      isSpent = text.startsWith('BEGIN');
       return Array.isArray(result) ? (result.at(-1) as pg.QueryResult<Row>).rows : result.rows;
     } finally {
-      await client.end();
+      client.release(isSpent);
     }
+  }
+
+  private pool(url: string): pg.Pool {
+    const known = this.pools.get(url);
+    if (known) return known;
+    const pool = new pg.Pool({ connectionString: url, idleTimeoutMillis: 0 });
+    // A test may end sessions, idle or lent.
+    pool.on('error', () => undefined).on('connect', (client) => client.on('error', () => undefined));
+    this.pools.set(url, pool);
+    return pool;
+  }
+
+  private async endPools(): Promise<void> {
+    const pools = [...this.pools.values()];
+    this.pools.clear();
+    await Promise.all(pools.map((pool) => pool.end()));
   }
 
   /** The environment of a service's process on this stack. */
@@ -222,6 +244,7 @@ export class TestStack {
 
   async stop(): Promise<void> {
     for (const close of this.closers) await close();
+    await this.endPools();
     await this.stopNats();
     const names = [...this.databases.values()].map(({ name }) => name);
     for (const name of [...names, ...this.copies]) await dropDatabase(this.maintenanceUrl(), name);

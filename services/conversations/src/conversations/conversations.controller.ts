@@ -1,10 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { ConversationAnswer } from './conversation.answer.js';
 import { ConversationsService } from './conversations.service.js';
 import { ConversationBody } from './dto/conversation-body.js';
+import { ConversationsQuery } from './dto/conversations-query.js';
 
 @Controller('v1/conversations')
 export class ConversationsController {
@@ -12,20 +12,15 @@ export class ConversationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ConversationsQuery): Promise<string> {
     return this.conversations.list(context, query);
   }
 
   @Post()
   @SignedIn({ module: 'conversations' })
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: ConversationBody,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ConversationAnswer> {
-    const conversation = await this.conversations.create(context, body);
-    reply.header('location', `/v1/conversations/${conversation.id}`);
-    return conversation;
+  @Creates('/v1/conversations/:id')
+  create(@Context() context: RequestContext, @Body() body: ConversationBody): Promise<ConversationAnswer> {
+    return this.conversations.create(context, body);
   }
 
   @Get(':id')

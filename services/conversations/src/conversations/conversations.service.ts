@@ -2,25 +2,31 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ConversationCreated, ConversationDeleted, ConversationUpdated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import { type ConversationAnswer, conversationJson } from './conversation.answer.js';
 import { Conversation } from './conversation.entity.js';
 import type { ConversationBody } from './dto/conversation-body.js';
+import type { ConversationsQuery } from './dto/conversations-query.js';
 
 @Injectable()
 export class ConversationsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = {
-      item: conversationJson,
-      from: 'conversations',
-      alias: 'conversations',
-      where: 'user_id = $1',
-      values: [context.userId],
-    };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: ConversationsQuery): Promise<string> {
+    const page = pageStatement<ConversationsQuery>(
+      {
+        item: conversationJson,
+        from: 'conversations',
+        alias: 'conversations',
+        where: 'user_id = $1',
+        values: [context.userId],
+        filters: { title: 'title = ?', subject: 'subject = ?', ...changedAfter('created_at', 'updated_at') },
+        sorts: { updatedAt: byTime('updated_at'), title: byText('title') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {
@@ -47,6 +53,7 @@ export class ConversationsService {
   change(context: RequestContext, id: string, change: ConversationBody): Promise<ConversationAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, conversation } = await lock(tx, id);
+      tx.compare(conversation);
       if (Object.keys(change).length === 0) return conversation;
       const written = { ...change, updatedAt: tx.now, version: version + 1 };
       tx.update(Conversation, { id, userId: tx.caller.userId, version }, written);
@@ -59,7 +66,8 @@ export class ConversationsService {
   /** The messages go with it. */
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, id);
+      const { version, conversation } = await lock(tx, id);
+      tx.compare(conversation);
       const { userId } = tx.caller;
       tx.remove(Conversation, { id, userId, version });
       tx.emit(ConversationDeleted, {

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { FunctionsQuery } from './dto/functions-query.js';
 import type { FunctionAnswer } from './function.answer.js';
 import { FunctionsService } from './functions.service.js';
 
@@ -12,20 +12,15 @@ export class FunctionsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: FunctionsQuery): Promise<string> {
     return this.functions.list(context, query);
   }
 
   @Post()
   @SignedIn({ module: 'functions' })
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: CreateFunction,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<FunctionAnswer> {
-    const created = await this.functions.create(context, body);
-    reply.header('location', `/v1/functions/${created.id}`);
-    return created;
+  @Creates('/v1/functions/:id')
+  create(@Context() context: RequestContext, @Body() body: CreateFunction): Promise<FunctionAnswer> {
+    return this.functions.create(context, body);
   }
 
   @Get(':id')

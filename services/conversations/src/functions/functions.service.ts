@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { FunctionCreated, FunctionDeleted, FunctionUpdated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeFunction, CreateFunction } from './dto/function-body.js';
+import { asStored } from './dto/input-schema.js';
+import type { FunctionsQuery } from './dto/functions-query.js';
 import { type FunctionAnswer, functionJson, functionOwner } from './function.answer.js';
 import { StoredFunction } from './function.entity.js';
 
@@ -12,15 +14,20 @@ import { StoredFunction } from './function.entity.js';
 export class FunctionsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = {
-      item: functionJson,
-      from: 'functions',
-      alias: 'functions',
-      where: `${functionOwner} = $1`,
-      values: [context.userId],
-    };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: FunctionsQuery): Promise<string> {
+    const page = pageStatement<FunctionsQuery>(
+      {
+        item: functionJson,
+        from: 'functions',
+        alias: 'functions',
+        where: `${functionOwner} = $1`,
+        values: [context.userId],
+        filters: { name: 'name = ?', ...changedAfter('created_at', 'updated_at') },
+        sorts: { updatedAt: byTime('updated_at'), name: byText('name') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {
@@ -35,7 +42,8 @@ export class FunctionsService {
   create(context: RequestContext, body: CreateFunction): Promise<FunctionAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { userId } = tx.caller;
-      const { name, description = null, code, parameters = null } = body;
+      const { name, description = null, code } = body;
+      const parameters = asStored(body.parameters ?? null);
       const written = { id: tx.newId(), createdBy: userId, userId, name, description, code, parameters };
       tx.insert(StoredFunction, { ...written, createdAt: tx.now, updatedAt: tx.now, version: 1 });
       const created = { ...written, createdAt: tx.nowText, updatedAt: tx.nowText };
@@ -47,9 +55,10 @@ export class FunctionsService {
   change(context: RequestContext, id: string, change: ChangeFunction): Promise<FunctionAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, stored } = await lock(tx, id);
+      tx.compare(stored);
       if (Object.keys(change).length === 0) return stored;
       tx.update(StoredFunction, { id, version }, { ...change, updatedAt: tx.now, version: version + 1 });
-      const changed = { ...stored, ...change, updatedAt: tx.nowText };
+      const changed = { ...stored, ...asStored({ ...change }), updatedAt: tx.nowText };
       tx.emit(FunctionUpdated, stateOf(tx, changed, version + 1));
       return changed;
     });
@@ -57,7 +66,8 @@ export class FunctionsService {
 
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, id);
+      const { version, stored } = await lock(tx, id);
+      tx.compare(stored);
       tx.remove(StoredFunction, { id, version });
       tx.emit(FunctionDeleted, {
         aggregateId: id,

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeMessage, CreateMessage } from './dto/message-body.js';
+import { MessagesQuery } from './dto/messages-query.js';
 import type { MessageAnswer } from './message.answer.js';
 import { MessagesService } from './messages.service.js';
 
@@ -15,22 +15,20 @@ export class MessagesController {
   list(
     @Context() context: RequestContext,
     @Param('conversationId') conversationId: string,
-    @Query() query: PageQuery,
+    @Query() query: MessagesQuery,
   ): Promise<string> {
     return this.messages.list(context, conversationId, query);
   }
 
   @Post()
   @SignedIn({ module: 'conversations' })
-  async create(
+  @Creates('/v1/conversations/:conversationId/messages/:id')
+  create(
     @Context() context: RequestContext,
     @Param('conversationId') conversationId: string,
     @Body() body: CreateMessage,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessageAnswer> {
-    const message = await this.messages.create(context, conversationId, body);
-    reply.header('location', `/v1/conversations/${conversationId}/messages/${message.id}`);
-    return message;
+    return this.messages.create(context, conversationId, body);
   }
 
   @Get(':messageId')

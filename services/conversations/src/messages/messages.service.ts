@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { MessageCreated } from '#common/contracts/conversations/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { onlyForCaller } from '../conventions/audience.js';
 import type { ChangeMessage, CreateMessage } from './dto/message-body.js';
+import type { MessagesQuery } from './dto/messages-query.js';
 import { type MessageAnswer, messageJson } from './message.answer.js';
 import { ChatMessage } from './message.entity.js';
 
@@ -12,21 +13,26 @@ import { ChatMessage } from './message.entity.js';
 export class MessagesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, conversationId: string, query: PageQuery): Promise<string> {
-    const page = pageStatement(
+  async list(context: RequestContext, conversationId: string, query: MessagesQuery): Promise<string> {
+    const page = pageStatement<MessagesQuery>(
       {
         item: messageJson,
         from: 'chat_messages AS m',
         alias: 'm',
         where: 'm.conversation_id = c.id AND m.user_id = $2',
         values: [conversationId, context.userId],
+        filters: {
+          role: `CASE WHEN m.role IS NULL THEN 'user' ELSE m.role END = ?`,
+          ...changedAfter('m.created_at', 'm.updated_at'),
+        },
+        sorts: { updatedAt: byTime('m.updated_at') },
         parent: { from: 'conversations AS c', where: 'c.id = $1 AND c.user_id = $2' },
       },
       query,
     );
     const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('conversation');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 
   async read(context: RequestContext, conversationId: string, id: string): Promise<string> {
@@ -67,6 +73,7 @@ export class MessagesService {
   change(context: RequestContext, conversationId: string, id: string, body: ChangeMessage): Promise<MessageAnswer> {
     return this.unitOfWork.run(context, async (tx) => {
       const { version, message } = await lock(tx, conversationId, id);
+      tx.compare(message);
       if (Object.keys(body).length === 0) return message;
       const { messageContent = message.messageContent, role = message.role } = body;
       const change = { messageContent, role: role ?? 'user' };
@@ -79,7 +86,8 @@ export class MessagesService {
 
   remove(context: RequestContext, conversationId: string, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
-      const { version } = await lock(tx, conversationId, id);
+      const { version, message } = await lock(tx, conversationId, id);
+      tx.compare(message);
       tx.remove(ChatMessage, { id, conversationId, userId: tx.caller.userId, version });
     });
   }

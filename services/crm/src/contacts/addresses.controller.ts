@@ -1,11 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { AddressView } from '../customers/customer.view.js';
 import { addresses } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { AddressChange, AddressInput } from './dto/addresses.dto.js';
+import { AddressChange, AddressesQuery, AddressInput } from './dto/addresses.dto.js';
 
 @Controller('v1/customers/:customerId/addresses')
 export class AddressesController {
@@ -16,22 +15,20 @@ export class AddressesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: AddressesQuery,
   ): Promise<string> {
     return this.contacts.list(context, addresses, customerId, page);
   }
 
   @Post()
   @Allow('member', { module: 'crm' })
-  async create(
+  @Creates('/v1/customers/:customerId/addresses/:id')
+  create(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
     @Body() input: AddressInput,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AddressView> {
-    const address = await this.contacts.createAddress(context, customerId, input);
-    reply.header('location', `/v1/customers/${customerId}/addresses/${address.id}`);
-    return address;
+    return this.contacts.createAddress(context, customerId, input);
   }
 
   @Get(':id')

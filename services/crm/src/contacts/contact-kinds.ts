@@ -1,11 +1,18 @@
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
+import { changedAfter, type Filters } from '#common/http/index';
 import type { Contacts, ContactView } from '../customers/customer.view.js';
 import { addressJson, emailJson, phoneJson } from '../customers/customer.sql.js';
 import { CustomerAddress } from './customer-address.entity.js';
 import { CustomerEmail } from './customer-email.entity.js';
 import { CustomerPhone } from './customer-phone.entity.js';
+import type { AddressesQuery } from './dto/addresses.dto.js';
+import type { EmailsQuery } from './dto/emails.dto.js';
+import type { PhonesQuery } from './dto/phones.dto.js';
 
 export type ContactList = keyof Contacts;
+
+/** What a client may ask of a list, of whichever kind. */
+export type ContactsQuery = EmailsQuery & PhonesQuery & AddressesQuery;
 
 /** What a client says of a contact. */
 export type ContactFields<List extends ContactList> = Omit<Contacts[List], keyof ContactView>;
@@ -20,7 +27,12 @@ export interface ContactKind<List extends ContactList> {
   readonly table: string;
   /** JSON of a row named `x`. */
   readonly json: string;
+  /** What its list may be narrowed down to. */
+  readonly filters: Filters<ContactsQuery>;
 }
+
+const isPrimary = 'coalesce(x.is_primary, false) = ?';
+const changed = changedAfter('x.created_at', 'x.updated_at');
 
 export const emails: ContactKind<'emails'> = {
   list: 'emails',
@@ -28,6 +40,7 @@ export const emails: ContactKind<'emails'> = {
   entity: CustomerEmail,
   table: 'customer_email',
   json: emailJson,
+  filters: { email: 'x.email_lower = lower(?)', isPrimary, ...changed },
 };
 
 export const phones: ContactKind<'phones'> = {
@@ -36,6 +49,7 @@ export const phones: ContactKind<'phones'> = {
   entity: CustomerPhone,
   table: 'customer_phone',
   json: phoneJson,
+  filters: { phone: 'x.phone = ?', type: 'x.type = ?', isPrimary, ...changed },
 };
 
 export const addresses: ContactKind<'addresses'> = {
@@ -44,4 +58,5 @@ export const addresses: ContactKind<'addresses'> = {
   entity: CustomerAddress,
   table: 'customer_address',
   json: addressJson,
+  filters: { city: 'x.city = ?', state: 'x.state = ?', country: 'x.country = ?', ...changed },
 };

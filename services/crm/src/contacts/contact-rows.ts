@@ -5,33 +5,30 @@ import type { AddressInput } from './dto/addresses.dto.js';
 import type { EmailInput } from './dto/emails.dto.js';
 import type { PhoneInput } from './dto/phones.dto.js';
 
-/** Id, customer and times of a new contact, as clients see them. */
-export function newContact(tx: Tx, customerId: string): ContactView {
-  return { id: tx.newId(), customerId, createdAt: tx.nowText, updatedAt: tx.nowText };
-}
-
-export const newEmail = (tx: Tx, customerId: string, { email }: EmailInput, isPrimary: boolean): EmailView => ({
-  ...newContact(tx, customerId),
-  email,
-  isPrimary,
+/** A new contact as clients see it, field by field in the order in which a read will show it. */
+const newContact = <Fields extends object>(tx: Tx, customerId: string, fields: Fields): ContactView & Fields => ({
+  id: tx.newId(),
+  customerId,
+  ...fields,
+  createdAt: tx.nowText,
+  updatedAt: tx.nowText,
 });
 
-export const newPhone = (tx: Tx, customerId: string, { phone, type }: PhoneInput, isPrimary: boolean): PhoneView => ({
-  ...newContact(tx, customerId),
-  phone,
-  type: type ?? null,
-  isPrimary,
-});
+export const newEmail = (tx: Tx, customerId: string, { email }: EmailInput, isPrimary: boolean): EmailView =>
+  newContact(tx, customerId, { email, isPrimary });
 
-export const newAddress = (tx: Tx, customerId: string, input: AddressInput): AddressView => ({
-  ...newContact(tx, customerId),
-  addressLine1: input.addressLine1 ?? null,
-  addressLine2: input.addressLine2 ?? null,
-  city: input.city,
-  state: input.state,
-  postalCode: input.postalCode ?? null,
-  country: input.country ?? null,
-});
+export const newPhone = (tx: Tx, customerId: string, { phone, type }: PhoneInput, isPrimary: boolean): PhoneView =>
+  newContact(tx, customerId, { phone, type: type ?? null, isPrimary });
+
+export const newAddress = (tx: Tx, customerId: string, input: AddressInput): AddressView =>
+  newContact(tx, customerId, {
+    addressLine1: input.addressLine1 ?? null,
+    addressLine2: input.addressLine2 ?? null,
+    city: input.city,
+    state: input.state,
+    postalCode: input.postalCode ?? null,
+    country: input.country ?? null,
+  });
 
 /** The row behind a view: its times are those of the transaction that writes it. */
 export const rowOf = <View extends ContactView>(tx: Tx, view: View) => ({

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byTime, type ChangesQuery, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { tellUpdated, touch } from '../customers/customer-changes.js';
 import { mayRead } from '../customers/customer.sql.js';
 import {
@@ -15,7 +15,15 @@ import {
 import { limitReached } from '../customers/customers.errors.js';
 import { lockCustomer, type ViewedCustomer } from '../customers/held-customer.js';
 import { readSeen } from '../customers/read-seen.js';
-import { addresses, type ContactFields, type ContactKind, type ContactList, emails, phones } from './contact-kinds.js';
+import {
+  addresses,
+  type ContactFields,
+  type ContactKind,
+  type ContactList,
+  type ContactsQuery,
+  emails,
+  phones,
+} from './contact-kinds.js';
 import { newAddress, newEmail, newPhone, rowOf } from './contact-rows.js';
 import type { AddressInput } from './dto/addresses.dto.js';
 import type { EmailInput } from './dto/emails.dto.js';
@@ -42,20 +50,22 @@ export class ContactsService {
     context: RequestContext,
     kind: ContactKind<ContactList>,
     customerId: string,
-    query: PageQuery,
+    query: ChangesQuery,
   ): Promise<string> {
-    const page = pageStatement(
+    const page = pageStatement<ContactsQuery>(
       {
         item: kind.json,
         from: `${kind.table} AS x`,
         alias: 'x',
         where: 'x.customer_id = c.id',
+        filters: kind.filters,
+        sorts: { updatedAt: byTime('x.updated_at') },
         values: [customerId],
         parent: { from: 'customers AS c', where: `c.id = $1 AND ${mayRead}` },
       },
       query,
     );
-    return pageJson(await readSeen<ListRow>(this.unitOfWork, context, page), query.limit);
+    return pageJson(await readSeen<ListRow>(this.unitOfWork, context, page), query);
   }
 
   /** One of them as JSON text. */
@@ -129,6 +139,7 @@ export class ContactsService {
       const held = await lockCustomer(tx, customerId);
       const siblings = listOf(held.view, kind);
       const known = find(kind, siblings, id);
+      tx.compare(known);
       const given = Object.entries(change).filter(([field, value]) => known[field as keyof typeof known] !== value);
       if (given.length === 0) return known;
       const changed = { ...known, ...Object.fromEntries(given), updatedAt: tx.nowText };
@@ -157,6 +168,7 @@ export class ContactsService {
       const held = await lockCustomer(tx, customerId);
       const siblings = listOf(held.view, kind);
       const removed = find(kind, siblings, id);
+      tx.compare(removed);
       const left = siblings.filter((sibling) => sibling !== removed);
       touch(tx, held);
       tx.remove(kind.entity, { id, customerId });

@@ -5,6 +5,8 @@ import { Holders } from '../database/holders.js';
 @Entity('customer_address')
 @Index('customer_address_of_customer', ['customerId'])
 @Index('customer_address_city', ['city'])
+@Index('customer_address_state', ['state'])
+@Index('customer_address_country', ['country'])
 export class CustomerAddress {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'customer_address_pkey' })
   id!: string;

@@ -1,11 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { EmailView } from '../customers/customer.view.js';
 import { emails } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { EmailChange, EmailInput } from './dto/emails.dto.js';
+import { EmailChange, EmailInput, EmailsQuery } from './dto/emails.dto.js';
 
 @Controller('v1/customers/:customerId/emails')
 export class EmailsController {
@@ -16,22 +15,20 @@ export class EmailsController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: EmailsQuery,
   ): Promise<string> {
     return this.contacts.list(context, emails, customerId, page);
   }
 
   @Post()
   @Allow('member', { module: 'crm' })
-  async create(
+  @Creates('/v1/customers/:customerId/emails/:id')
+  create(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
     @Body() input: EmailInput,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EmailView> {
-    const email = await this.contacts.createEmail(context, customerId, input);
-    reply.header('location', `/v1/customers/${customerId}/emails/${email.id}`);
-    return email;
+    return this.contacts.createEmail(context, customerId, input);
   }
 
   @Get(':id')

@@ -1,11 +1,10 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { PhoneView } from '../customers/customer.view.js';
 import { phones } from './contact-kinds.js';
 import { ContactsService } from './contacts.service.js';
-import { PhoneChange, PhoneInput } from './dto/phones.dto.js';
+import { PhoneChange, PhoneInput, PhonesQuery } from './dto/phones.dto.js';
 
 @Controller('v1/customers/:customerId/phones')
 export class PhonesController {
@@ -16,22 +15,20 @@ export class PhonesController {
   list(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
-    @Query() page: PageQuery,
+    @Query() page: PhonesQuery,
   ): Promise<string> {
     return this.contacts.list(context, phones, customerId, page);
   }
 
   @Post()
   @Allow('member', { module: 'crm' })
-  async create(
+  @Creates('/v1/customers/:customerId/phones/:id')
+  create(
     @Context() context: RequestContext,
     @Param('customerId') customerId: string,
     @Body() input: PhoneInput,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<PhoneView> {
-    const phone = await this.contacts.createPhone(context, customerId, input);
-    reply.header('location', `/v1/customers/${customerId}/phones/${phone.id}`);
-    return phone;
+    return this.contacts.createPhone(context, customerId, input);
   }
 
   @Get(':id')

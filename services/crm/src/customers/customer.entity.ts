@@ -1,8 +1,9 @@
-import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { Holders } from '../database/holders.js';
 
 /** A person, linked to one or more organizations. */
 @Entity('customers')
+@Index('customers_updated', ['updatedAt'])
 export class Customer {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'customers_pkey' })
   id!: string;

@@ -1,7 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import type { CustomerView } from './customer.view.js';
 import { CustomersReader } from './customers.reader.js';
 import { CustomersService } from './customers.service.js';
@@ -23,14 +22,9 @@ export class CustomersController {
 
   @Post()
   @Allow('member', { module: 'crm' })
-  async create(
-    @Context() context: RequestContext,
-    @Body() input: CustomerInput,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<CustomerView> {
-    const customer = await this.customers.create(context, input);
-    reply.header('location', `/v1/customers/${customer.id}`);
-    return customer;
+  @Creates('/v1/customers/:id')
+  create(@Context() context: RequestContext, @Body() input: CustomerInput): Promise<CustomerView> {
+    return this.customers.create(context, input);
   }
 
   @Get(':id')

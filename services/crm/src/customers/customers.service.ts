@@ -69,6 +69,7 @@ export class CustomersService {
     return this.unitOfWork.run(context, async (tx) => {
       const held = await lockCustomer(tx, id);
       const { view } = held;
+      tx.compare(view);
       const firstName = change.firstName ?? view.firstName;
       const lastName = change.lastName ?? view.lastName;
       const follows = view.name === defaultName(view.firstName, view.lastName);
@@ -85,6 +86,7 @@ export class CustomersService {
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
       const held = await lockCustomer(tx, id);
+      tx.compare(held.view);
       if (tx.caller.isPlatformAdmin) deleteCustomer(tx, held);
       else unlinkOrganization(tx, held, tx.organizationId);
     });

@@ -8,6 +8,8 @@ import { OrganizationSequence1795960000010 } from './migrations/1795960000010-or
 import { ThinTriggers1795970000000 } from './migrations/1795970000000-thin-triggers.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
+import { IdempotencyKeys1796080000000 } from './migrations/1796080000000-idempotency-keys.js';
+import { ListFilters1796090000000 } from './migrations/1796090000000-list-filters.js';
 
 export default new Schema({
   entities,
@@ -20,6 +22,8 @@ export default new Schema({
     ThinTriggers1795970000000,
     CopiedDatabase1795980000000,
     SecondWall1796070000000,
+    IdempotencyKeys1796080000000,
+    ListFilters1796090000000,
   ],
   url: process.env['OWNER_DATABASE_URL'],
 });

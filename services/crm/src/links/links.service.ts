@@ -22,6 +22,7 @@ export class LinksService {
       this.unitOfWork.run(context, async (tx) => {
         const held = await lockCustomer(tx, id);
         const known = held.view.organizations.find((link) => link.organizationId === organizationId);
+        tx.compare(known ?? null);
         if (known) return known;
         if (!tx.caller.isPlatformAdmin) throw forbidden('Only a platform admin links another organization.');
         if (held.organizationIds.length >= childrenLimit) throw limitReached('organizations');
@@ -36,8 +37,9 @@ export class LinksService {
   unlinkOrganization(context: RequestContext, id: string, organizationId: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
       const held = await lockCustomer(tx, id);
-      const known = held.view.organizations.some((link) => link.organizationId === organizationId);
+      const known = held.view.organizations.find((link) => link.organizationId === organizationId);
       if (!known) throw notFound('link');
+      tx.compare(known);
       unlinkOrganization(tx, held, organizationId);
     });
   }
@@ -49,6 +51,7 @@ export class LinksService {
         tx.execute(`SELECT app.hold_user($1)`, [userId]);
         const held = await lockCustomer(tx, id);
         const { user } = held.view;
+        tx.compare(user);
         if (user?.userId === userId) return user;
         if (user) throw customerAlreadyLinked();
         linkUser(tx, held, userId, await this.linkableProfile(tx, held, userId));
@@ -76,6 +79,7 @@ export class LinksService {
     return this.unitOfWork.run(context, async (tx) => {
       const held = await lockCustomer(tx, id);
       if (held.userId === null) throw notFound('link');
+      tx.compare(held.view.user);
       unlinkUser(tx, held, held.userId);
     });
   }

@@ -17,23 +17,28 @@ const logged = `(SELECT app.org() AS id WHERE EXISTS (SELECT FROM organizations 
 
 /** One page of an organization's log. */
 export function auditStatement(organizationId: string, query: AuditQuery): Statement {
-  const values: unknown[] = [organizationId];
-  const conditions = ['a.organization_id = $1'];
-  const add = (condition: string, value: unknown): void => {
-    if (value !== undefined) conditions.push(`${condition} $${values.push(value)}`);
-  };
   const [kind, name] = query.type?.split('.') ?? [];
-  add('a.actor_id =', query.actorId);
-  add('a.target_id =', query.targetId);
-  add('a.kind =', kind);
-  if (name !== '*') add('a.type =', query.type);
-  add('a.occurred_at >=', query.from);
-  add('a.occurred_at <', query.to);
-  const parent = { from: logged, where: 'organization.id = $1' };
-  const where = conditions.join(' AND ');
-  return pageStatement(
-    { item: entryJson, from: 'audit_log AS a', alias: 'a', at: 'a.occurred_at', where, values, parent },
-    query,
+  const asked = { ...query, ...(kind !== undefined && { kind }) };
+  if (name === '*') delete asked.type;
+  return pageStatement<AuditQuery & { kind?: string }>(
+    {
+      item: entryJson,
+      from: 'audit_log AS a',
+      alias: 'a',
+      at: 'a.occurred_at',
+      where: 'a.organization_id = $1',
+      values: [organizationId],
+      filters: {
+        actorId: 'a.actor_id = ?',
+        targetId: 'a.target_id = ?',
+        kind: 'a.kind = ?',
+        type: 'a.type = ?',
+        from: 'a.occurred_at >= ?',
+        to: 'a.occurred_at < ?',
+      },
+      parent: { from: logged, where: 'organization.id = $1' },
+    },
+    asked,
   );
 }
 
@@ -45,6 +50,6 @@ export class AuditService {
     const statement = auditStatement(organizationId, query);
     const rows = await this.unitOfWork.read<ListRow>({ ...context, organizationId }, statement);
     if (rows.length === 0) throw notFound('organization');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 }

@@ -5,7 +5,7 @@ import { Problem } from '#common/http/index';
 import type { Trace } from '#common/observability/index';
 import { RefusedSignIns } from '../audit/refused-sign-ins.js';
 import { IdentityConfig } from '../identity.config.js';
-import { isLocked, PasswordFailures } from '../limits/password-failures.js';
+import { hasFailures, isLocked, PasswordFailures } from '../limits/password-failures.js';
 import { type LiveSession, Sessions } from '../sessions/sessions.js';
 import { type AccountRow, noteSignIn, registerUser, userColumns } from '../users/users.js';
 import { AccessTokens } from './access-tokens.js';
@@ -24,24 +24,28 @@ export function assertStrong(password: string): void {
   throw weakPassword(`Password should be at least ${passwordLength.min} characters.`, 'length');
 }
 
-interface Known {
-  readonly id: string | null;
+/** The account of an address, all null without one. */
+interface Known extends AccountRow {
   readonly password_hash: string | null;
-  readonly is_confirmed: boolean;
   readonly is_locked: boolean;
+  readonly has_failures: boolean;
   /** Whether any account has a hash that takes another time than today's. */
   readonly are_imported: boolean;
+  readonly at: Date;
 }
 
 /** One row, whether or not the address has an account. */
 const knownText = `
-  SELECT u.id, u.password_hash, u.email_confirmed_at IS NOT NULL AS is_confirmed, ${isLocked('$2')} AS is_locked,
-    EXISTS (SELECT FROM users AS i WHERE i.password_hash NOT LIKE '${todaysPrefix}%') AS are_imported
+  SELECT ${userColumns}, u.password_hash, ${isLocked('$2')} AS is_locked, ${hasFailures('$2')} AS has_failures,
+    EXISTS (SELECT FROM users AS i WHERE i.password_hash NOT LIKE '${todaysPrefix}%') AS are_imported,
+    date_trunc('milliseconds', now()) AS at
   FROM (SELECT) AS asked LEFT JOIN users AS u ON u.email = $1`;
 
+/** While all that was decided on is as it was. */
 const signedInText = `
   UPDATE users AS u SET last_sign_in_at = $4, password_hash = coalesce($5, u.password_hash)
-  WHERE u.id = $1 AND u.password_hash = $2 AND NOT ${isLocked('$3')} RETURNING ${userColumns}`;
+  WHERE u.id = $1 AND u.password_hash = $2 AND NOT ${isLocked('$3')} AND u.version = $6
+    AND (u.banned_until IS NULL OR u.banned_until <= now())`;
 
 /** Sign-up, sign-in and refresh: what is asked by somebody who is not known yet. */
 @Injectable()
@@ -83,24 +87,35 @@ export class SignInService {
     return this.accessTokens.answer(live);
   }
 
-  /** Resolves with nothing when what was compared is no longer the account's, or it was locked meanwhile. */
+  /** Resolves with nothing when the account is no longer what was compared, or it was locked meanwhile. */
   private async attempt(trace: Trace, { email, password }: SignInBody): Promise<LiveSession | undefined> {
     const hash = hashOf(email);
     const [known] = await this.system.read<Known>({ text: knownText, values: [email, hash] });
-    const { id, password_hash: stored, is_confirmed, is_locked, are_imported } = known!;
+    const { id, password_hash: stored, is_locked, are_imported } = known!;
     const refusalTime = are_imported ? this.config.PASSWORD_REFUSAL_TIME : 0;
     if (!(await this.passwords.matches(password, is_locked ? null : stored, refusalTime))) {
       await this.failures.count(hash);
       if (id !== null) this.refused.note(trace, id);
       throw invalidCredentials();
     }
-    if (!is_confirmed) throw emailNotConfirmed();
+    if (known!.emailConfirmedAt === null) throw emailNotConfirmed();
     const renewed = await this.passwords.renewed(password, stored!);
-    return this.system.run({ trace, actorId: id }, async (tx) => {
-      const values = [id, stored, hash, tx.now, renewed ?? null];
-      const [user] = await tx.query<AccountRow>(signedInText, values);
-      return user && this.sessions.open(tx, user, 'password');
-    });
+    return this.open(trace, known!, hash, renewed);
+  }
+
+  /** In one round trip, which rests on what was read before the password was compared and asks for it once more. */
+  private async open(trace: Trace, known: Known, hash: Buffer, renewed?: string): Promise<LiveSession | undefined> {
+    const { password_hash: stored, at, ...user } = known;
+    const collect = (tx: Tx): LiveSession => {
+      tx.executeOnOne(signedInText, [user.id, stored, hash, tx.now, renewed ?? null, user.version]);
+      return this.sessions.open(tx, { ...user, lastSignInAt: tx.now }, 'password', { hasFailures: known.has_failures });
+    };
+    try {
+      return await this.system.commitAt(at, { trace, actorId: user.id }, collect);
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'conflict') return undefined;
+      throw error;
+    }
   }
 
   async refresh(trace: Trace, refreshToken: string) {

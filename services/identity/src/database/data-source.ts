@@ -12,6 +12,7 @@ import { Issuers1796040000000 } from './migrations/1796040000000-issuers.js';
 import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-checks.js';
 import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
 import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
+import { IdempotencyKeys1796080000000 } from './migrations/1796080000000-idempotency-keys.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -28,6 +29,7 @@ export default new Schema({
     LlmKeyChecks1796050000000,
     AuditLog1796060000000,
     SecondWall1796070000000,
+    IdempotencyKeys1796080000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

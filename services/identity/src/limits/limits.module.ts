@@ -3,10 +3,9 @@ import { APP_GUARD } from '@nestjs/core';
 import { LimitsGuard } from './limited.js';
 import { PasswordFailures } from './password-failures.js';
 import { RateLimits } from './rate-limits.js';
-import { LimitsSweep } from './sweep.js';
 
 @Module({
-  providers: [LimitsSweep, PasswordFailures, RateLimits, { provide: APP_GUARD, useClass: LimitsGuard }],
+  providers: [PasswordFailures, RateLimits, { provide: APP_GUARD, useClass: LimitsGuard }],
   exports: [PasswordFailures, RateLimits],
 })
 export class LimitsModule {}

@@ -7,6 +7,10 @@ import { IdentityConfig } from '../identity.config.js';
 export const isLocked = (hash: string): string =>
   `EXISTS (SELECT FROM password_failures AS f WHERE f.address_hash = ${hash} AND f.locked_until > now())`;
 
+/** Whether a wrong password for an address (by its hash) is remembered. */
+export const hasFailures = (hash: string): string =>
+  `EXISTS (SELECT FROM password_failures AS f WHERE f.address_hash = ${hash})`;
+
 const failures = `CASE WHEN f.expires_at <= now() THEN 1 ELSE f.failures + 1 END`;
 const lock = `make_interval(secs => least($5, $4 * power(2, least(${failures} - $2, 20))))`;
 

@@ -17,7 +17,9 @@ export const checkReasons = {
 export type CheckReason = keyof typeof checkReasons;
 
 /** `unchecked`: the provider could not be asked, or its answer says nothing. */
-export type VerificationStatus = 'unverified' | 'accepted' | 'refused' | 'unchecked';
+export const verificationStatuses = ['unverified', 'accepted', 'refused', 'unchecked'] as const;
+
+export type VerificationStatus = (typeof verificationStatuses)[number];
 
 /** What came of asking a provider about a key. */
 export type CheckOutcome =

@@ -1,8 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
-import { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import { Conditional, Context, Creates } from '#common/http/index';
+import { AddLlmApiKey, ChangeLlmApiKey, LlmApiKeysQuery } from './dto/llm-api-key.dto.js';
 import { LlmApiKeysService } from './llm-api-keys.service.js';
 import { VerificationService } from './verification.service.js';
 
@@ -15,20 +14,15 @@ export class LlmApiKeysController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: LlmApiKeysQuery) {
     return this.keys.list(context, query);
   }
 
   @Post()
   @SignedIn()
-  async add(
-    @Context() context: RequestContext,
-    @Body() body: AddLlmApiKey,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const key = await this.keys.add(context, body);
-    reply.header('location', `/v1/me/llm-api-keys/${key.id}`);
-    return key;
+  @Creates('/v1/me/llm-api-keys/:id')
+  add(@Context() context: RequestContext, @Body() body: AddLlmApiKey) {
+    return this.keys.add(context, body);
   }
 
   @Get(':id')
@@ -47,6 +41,7 @@ export class LlmApiKeysController {
   @Post(':id/verify')
   @SignedIn()
   @HttpCode(200)
+  @Conditional()
   verify(@Context() context: RequestContext, @Param('id') id: string) {
     return this.verification.verify(context, id);
   }

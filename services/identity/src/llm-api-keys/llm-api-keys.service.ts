@@ -3,9 +3,19 @@ import type { RequestContext } from '#common/auth/index';
 import { LlmApiKeyAdded, LlmApiKeyRemoved } from '#common/contracts/index';
 import { SecretBox } from '#common/crypto/index';
 import { UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement, Problem } from '#common/http/index';
+import {
+  byText,
+  byTime,
+  changedAfter,
+  invalid,
+  type ListRow,
+  notFound,
+  pageJson,
+  pageStatement,
+  Problem,
+} from '#common/http/index';
 import { Outbound } from '#common/outbound/index';
-import type { AddLlmApiKey, ChangeLlmApiKey } from './dto/llm-api-key.dto.js';
+import type { AddLlmApiKey, ChangeLlmApiKey, LlmApiKeysQuery } from './dto/llm-api-key.dto.js';
 import { answerOf, emissionOf, keyJson, type KnownKey, lockKey } from './known-key.js';
 import { LlmApiKey } from './llm-api-key.entity.js';
 import { compatibleProvider } from './llm-providers.js';
@@ -22,9 +32,23 @@ export class LlmApiKeysService {
     private readonly outbound: Outbound,
   ) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = { item: keyJson, from: 'llm_api_keys AS k', alias: 'k', where: 'k.user_id = app.usr()' };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: LlmApiKeysQuery): Promise<string> {
+    const page = pageStatement<LlmApiKeysQuery>(
+      {
+        item: keyJson,
+        from: 'llm_api_keys AS k',
+        alias: 'k',
+        where: 'k.user_id = app.usr()',
+        filters: {
+          provider: 'k.provider = ?',
+          verificationStatus: 'k.verification_status = ?',
+          ...changedAfter('k.created_at', 'k.updated_at'),
+        },
+        sorts: { updatedAt: byTime('k.updated_at'), provider: byText('k.provider') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, id: string): Promise<string> {
@@ -63,6 +87,7 @@ export class LlmApiKeysService {
   change(context: RequestContext, id: string, { provider, apiKey, baseUrl }: ChangeLlmApiKey) {
     return this.unitOfWork.run(context, async (tx) => {
       const key = await lockKey(tx, id);
+      tx.compare(answerOf(key));
       const stays = provider === undefined || provider === key.provider;
       const place = this.placeOf(provider ?? key.provider, baseUrl ?? (stays ? key.baseUrl : null));
       if (apiKey === undefined) {
@@ -86,6 +111,7 @@ export class LlmApiKeysService {
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
       const key = await lockKey(tx, id);
+      tx.compare(answerOf(key));
       tx.remove(LlmApiKey, { id, userId: key.userId });
       tx.emit(LlmApiKeyRemoved, emissionOf({ ...key, version: key.version + 1 }));
     });

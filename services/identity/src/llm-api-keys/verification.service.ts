@@ -52,6 +52,7 @@ export class VerificationService {
     const outcome = found.open ? await this.keyCheck.check(found.open) : unchecked('key_unreadable');
     return this.unitOfWork.run(context, async (tx) => {
       const key = await lockKey(tx, id);
+      tx.compare(answerOf(key));
       if (key.keyVersion !== found.keyVersion) {
         throw new Problem(409, 'conflict', 'The key was replaced while it was checked.');
       }

@@ -21,8 +21,8 @@ const firstRetry = 5;
 const retryLimit = 900;
 /** Milliseconds that a batch under way is given when the service stops. */
 const stopPatience = 5_000;
-/** Milliseconds between two removals of what has lost its use. */
-const sweepInterval = 60_000;
+/** Milliseconds between two looks for what nobody has sent. */
+const giveUpInterval = 60_000;
 
 interface WaitingMail {
   readonly id: string;
@@ -41,11 +41,7 @@ const claim = `
   RETURNING m.id, m.recipient, m.template, m.content, m.attempts,
     extract(epoch FROM now() - m.created_at)::double precision / 3600 AS "ageHours"`;
 
-const sweep = `
-  WITH tokens AS (DELETE FROM one_time_tokens WHERE expires_at < now()),
-    flows AS (DELETE FROM flow_states WHERE expires_at < now()),
-    turns AS (DELETE FROM mail_turns WHERE taken_at < now() - interval '1 day')
-  DELETE FROM mails WHERE created_at < now() - interval '3 days' RETURNING id`;
+const giveUp = `DELETE FROM mails WHERE created_at < now() - interval '3 days' RETURNING id`;
 
 /** Sends what waits, in every replica; gives up what could not be sent while it was of use. */
 @Injectable()
@@ -53,7 +49,7 @@ export class MailSender implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly logger;
   private readonly loop: Loop;
   private underWay = new AbortController();
-  private sweptAt = -Infinity;
+  private gaveUpAt = -Infinity;
 
   constructor(
     private readonly system: SystemUnitOfWork,
@@ -85,8 +81,8 @@ export class MailSender implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async round(): Promise<number> {
-    if (performance.now() - this.sweptAt > sweepInterval) await this.sweep();
-    if (this.smtp.host === null) return sweepInterval;
+    if (performance.now() - this.gaveUpAt > giveUpInterval) await this.giveUp();
+    if (this.smtp.host === null) return giveUpInterval;
     const mails = await this.system.read<WaitingMail>({ text: claim, values: [batch, lease / 1_000] });
     if (mails.length === 0) return pause;
     this.underWay = new AbortController();
@@ -97,10 +93,10 @@ export class MailSender implements OnApplicationBootstrap, BeforeApplicationShut
     return mails.length === batch ? 0 : pause;
   }
 
-  private async sweep(): Promise<void> {
-    const unsent = await this.system.read({ text: sweep });
+  private async giveUp(): Promise<void> {
+    const unsent = await this.system.read({ text: giveUp });
     if (unsent.length > 0) this.logger.error({ mails: unsent.length }, 'mail that nobody has sent is given up');
-    this.sweptAt = performance.now();
+    this.gaveUpAt = performance.now();
   }
 
   private async send(mail: WaitingMail): Promise<MailFailure | null> {

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
+import { OrganizationsQuery } from './dto/organizations-query.dto.js';
 import { OrganizationsService } from './organizations.service.js';
 
 @Controller('v1/organizations')
@@ -11,20 +11,15 @@ export class OrganizationsController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: OrganizationsQuery) {
     return this.organizations.list(context, query);
   }
 
   @Post()
   @SignedIn()
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: CreateOrganization,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const organization = await this.organizations.create(context, body);
-    reply.header('location', `/v1/organizations/${organization.id}`);
-    return organization;
+  @Creates('/v1/organizations/:id')
+  create(@Context() context: RequestContext, @Body() body: CreateOrganization) {
+    return this.organizations.create(context, body);
   }
 
   @Get(':id')

@@ -1,15 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { beginDeletion } from '#common/operations/index';
 import { profileColumns } from '../profiles/profile.columns.js';
 import { tellProfileCreated, tellProfileDeleted, type ProfileState } from '../profiles/profile.events.js';
 import type { ChangeOrganization, CreateOrganization } from './dto/organization.dto.js';
+import type { OrganizationsQuery } from './dto/organizations-query.dto.js';
 import { organizationAnswer, organizationJson } from './organization.columns.js';
 import { Organization } from './organization.entity.js';
 import { alreadyMember, operatorOrganization } from './organization.errors.js';
 import { tellOrganizationCreated, tellOrganizationDeleted, tellOrganizationUpdated } from './organization.events.js';
+
+const listed = {
+  item: organizationJson,
+  from: 'organizations AS o',
+  alias: 'o',
+  filters: { name: 'o.name = ?', ...changedAfter('o.created_at', 'o.updated_at') },
+  sorts: { updatedAt: byTime('o.updated_at'), name: byText('o.name') },
+};
 
 type Row<T> = T & Record<string, unknown>;
 
@@ -18,11 +27,11 @@ export class OrganizationsService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
   /** The own organization; all of them for a platform admin. */
-  list(context: RequestContext, query: PageQuery): Promise<string> {
+  list(context: RequestContext, query: OrganizationsQuery): Promise<string> {
     return this.unitOfWork.run(context, async (tx) => {
       const where = tx.caller.isPlatformAdmin ? 'app.is_admin()' : 'o.id = app.org()';
-      const page = pageStatement({ item: organizationJson, from: 'organizations AS o', alias: 'o', where }, query);
-      return pageJson(await tx.query<ListRow>(page.text, page.values), query.limit);
+      const page = pageStatement<OrganizationsQuery>({ ...listed, where }, query);
+      return pageJson(await tx.query<ListRow>(page.text, page.values), query);
     });
   }
 
@@ -70,6 +79,7 @@ export class OrganizationsService {
   change(context: RequestContext, id: string, { name }: ChangeOrganization) {
     return this.unitOfWork.run({ ...context, organizationId: id }, async (tx) => {
       const organization = await this.lock(tx, id);
+      tx.compare(organizationAnswer(organization));
       if (name === undefined || name === organization.name) return organizationAnswer(organization);
       const changed = { ...organization, name, updatedAt: tx.now, version: organization.version + 1 };
       const { updatedAt, version } = changed;
@@ -83,6 +93,7 @@ export class OrganizationsService {
   remove(context: RequestContext, id: string): Promise<void> {
     return this.unitOfWork.run({ ...context, organizationId: id }, async (tx) => {
       const organization = await this.lock(tx, id);
+      tx.compare(organizationAnswer(organization));
       if (organization.isOperator) throw operatorOrganization();
       const profiles = await tx.query<Row<ProfileState>>(
         `SELECT ${profileColumns} FROM user_profile AS p WHERE p.organization_id = $1 FOR UPDATE`,

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
+import { PreferencesQuery } from './dto/preferences-query.dto.js';
 import { PutPreference } from './dto/put-preference.dto.js';
 import { PreferencesService } from './preferences.service.js';
 
@@ -10,7 +11,7 @@ export class PreferencesController {
 
   @Get()
   @SignedIn()
-  list(@Context() context: RequestContext, @Query() query: PageQuery) {
+  list(@Context() context: RequestContext, @Query() query: PreferencesQuery) {
     return this.preferences.list(context, query);
   }
 

@@ -2,7 +2,18 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { PreferenceChanged } from '#common/contracts/index';
 import { type Tx, UnitOfWork } from '#common/database/index';
-import { invalid, type ListRow, notFound, pageJson, type PageQuery, pageStatement, Problem } from '#common/http/index';
+import {
+  byText,
+  byTime,
+  changedAfter,
+  invalid,
+  type ListRow,
+  notFound,
+  pageJson,
+  pageStatement,
+  Problem,
+} from '#common/http/index';
+import type { PreferencesQuery } from './dto/preferences-query.dto.js';
 import type { PutPreference } from './dto/put-preference.dto.js';
 
 /** 1 to 128 characters, none of them a control character or half of a surrogate pair. */
@@ -13,6 +24,9 @@ const preferenceLimit = 1_000;
 
 const preferenceJson = `json_build_object('id', f.id, 'preferenceKey', f.preference_key,
   'preferenceValue', f.preference_value, 'createdAt', app.iso(f.created_at), 'updatedAt', app.iso(f.updated_at))`;
+
+const oneText = `SELECT ${preferenceJson}::text AS item FROM user_preferences AS f
+  WHERE f.user_id = app.usr() AND f.preference_key = $1`;
 
 interface Written {
   readonly id: string;
@@ -25,17 +39,23 @@ interface Written {
 export class PreferencesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = { item: preferenceJson, from: 'user_preferences AS f', alias: 'f', where: 'f.user_id = app.usr()' };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: PreferencesQuery): Promise<string> {
+    const page = pageStatement<PreferencesQuery>(
+      {
+        item: preferenceJson,
+        from: 'user_preferences AS f',
+        alias: 'f',
+        where: 'f.user_id = app.usr()',
+        filters: changedAfter('f.created_at', 'f.updated_at'),
+        sorts: { updatedAt: byTime('f.updated_at'), preferenceKey: byText('f.preference_key') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async read(context: RequestContext, key: string): Promise<string> {
-    const [row] = await this.unitOfWork.read<{ item: string }>(context, {
-      text: `SELECT ${preferenceJson}::text AS item FROM user_preferences AS f
-        WHERE f.user_id = app.usr() AND f.preference_key = $1`,
-      values: [key],
-    });
+    const [row] = await this.unitOfWork.read<{ item: string }>(context, { text: oneText, values: [key] });
     if (!row) throw notFound('preference');
     return row.item;
   }
@@ -49,6 +69,7 @@ export class PreferencesService {
     return this.unitOfWork.run(context, async (tx) => {
       // One at a time, or those that are put at once would each find room for the last one.
       tx.execute(`SELECT pg_advisory_xact_lock(hashtextextended('preferences of ' || app.usr(), 0))`);
+      if (tx.isConditional) tx.compare(await lock(tx, key));
       const [written] = await tx.query<Written>(
         `INSERT INTO user_preferences AS f (id, user_id, preference_key, preference_value, created_at, updated_at)
          SELECT $1::uuid, app.usr(), $2::text, $3::jsonb, $4::timestamptz, $4::timestamptz
@@ -69,6 +90,8 @@ export class PreferencesService {
 
   remove(context: RequestContext, key: string): Promise<void> {
     return this.unitOfWork.run(context, async (tx) => {
+      const current = tx.isConditional && (await lock(tx, key));
+      if (current) tx.compare(current);
       const [removed] = await tx.query<{ id: string; version: number }>(
         `DELETE FROM user_preferences AS f WHERE f.user_id = app.usr() AND f.preference_key = $1
          RETURNING f.id, f.version + 1 AS version`,
@@ -78,6 +101,11 @@ export class PreferencesService {
       tellChanged(tx, context.userId, key, { ...removed, deleted: true });
     });
   }
+}
+
+async function lock(tx: Tx, key: string): Promise<string | null> {
+  const [row] = await tx.query<{ item: string }>(`${oneText} FOR UPDATE`, [key]);
+  return row?.item ?? null;
 }
 
 function tellChanged(

@@ -1,7 +1,6 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
+import { CarriesSecret, Context, Creates } from '#common/http/index';
 import { IdentityConfig } from '../identity.config.js';
 import { ChangeProfile, InviteProfile, ProfilesQuery } from './dto/profile.dto.js';
 import { ProfilesService } from './profiles.service.js';
@@ -25,20 +24,20 @@ export class ProfilesController {
 
   @Post()
   @Allow('admin')
+  @Creates('/v1/organizations/:organizationId/profiles/:id')
+  @CarriesSecret()
   async invite(
     @Context() context: RequestContext,
     @Param('organizationId') organizationId: string,
     @Body() body: InviteProfile,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const invited = await this.profiles.invite(context, organizationId, body);
-    reply.header('location', `/v1/organizations/${organizationId}/profiles/${invited.profile.id}`);
-    return this.answerOf(invited);
+    return this.answerOf(await this.profiles.invite(context, organizationId, body));
   }
 
   @Post(':profileId/resend')
   @Allow('admin')
   @HttpCode(200)
+  @CarriesSecret()
   async inviteAgain(
     @Context() context: RequestContext,
     @Param('organizationId') organizationId: string,

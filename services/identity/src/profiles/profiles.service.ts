@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext, Role } from '#common/auth/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import { alreadyMember } from '../organizations/organization.errors.js';
 import { recordAct } from '../audit/record-act.js';
 import { type NewInvitation, renewInvitation, writeInvitation } from '../invitations/invitations.js';
@@ -38,21 +38,27 @@ export class ProfilesService {
   ) {}
 
   async list(context: RequestContext, organizationId: string, query: ProfilesQuery): Promise<string> {
-    const { role, email, status } = query;
-    const values: unknown[] = [organizationId];
-    const conditions = ['p.organization_id = $1'];
-    if (role !== undefined) conditions.push(`p.role = $${values.push(role)}`);
-    if (email !== undefined) conditions.push(`p.email = $${values.push(email)}`);
-    if (status !== undefined) conditions.push(`p.user_id IS ${status === 'invited' ? '' : 'NOT '}NULL`);
-    const parent = { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' };
-    const where = conditions.join(' AND ');
-    const page = pageStatement(
-      { item: profileJson, from: 'user_profile AS p', alias: 'p', where, values, parent },
+    const page = pageStatement<ProfilesQuery>(
+      {
+        item: profileJson,
+        from: 'user_profile AS p',
+        alias: 'p',
+        where: 'p.organization_id = $1',
+        values: [organizationId],
+        filters: {
+          role: 'p.role = ?',
+          email: 'p.email = ?',
+          status: `CASE WHEN p.user_id IS NULL THEN 'invited' ELSE 'active' END = ?`,
+          ...changedAfter('p.created_at', 'p.updated_at'),
+        },
+        sorts: { updatedAt: byTime('p.updated_at'), email: byText('p.email'), role: byText('p.role') },
+        parent: { from: 'organizations AS o', where: 'o.id = $1 AND o.id = app.org()' },
+      },
       query,
     );
     const rows = await this.unitOfWork.read<ListRow>({ ...context, organizationId }, page);
     if (rows.length === 0) throw notFound('organization');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 
   async read(context: RequestContext, organizationId: string, id: string): Promise<string> {
@@ -126,6 +132,7 @@ export class ProfilesService {
     return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole, isOperator } = managed;
+      tx.compare(profileAnswer(profile));
       if (role === undefined || role === profile.role) return profileAnswer(profile);
       if (!mayManage(callerRole, profile.role) || !mayManage(callerRole, role)) throw insufficientRole();
       if (role === 'platform_admin' && !isOperator) throw operatorOnly();
@@ -143,6 +150,7 @@ export class ProfilesService {
     return this.unitOfWork.run({ ...context, organizationId }, async (tx) => {
       const managed = await this.lock(tx, organizationId, id);
       const { profile, callerRole } = managed;
+      tx.compare(profileAnswer(profile));
       const leaving = profile.userId === tx.caller.userId;
       if (!leaving && !mayManage(callerRole, profile.role)) throw insufficientRole();
       assertKept(managed);

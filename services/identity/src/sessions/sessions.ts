@@ -54,10 +54,13 @@ export class Sessions {
     private readonly box: SecretBox,
   ) {}
 
-  /** Opens a session for somebody who has just proved who it is; raises 400 `user_banned`. */
-  open(tx: Tx, user: Account, method: SignInMethod): LiveSession {
+  /**
+   * Opens a session for somebody who has just proved who it is; raises 400 `user_banned`.
+   * @param hasFailures whether wrong passwords may be remembered
+   */
+  open(tx: Tx, user: Account, method: SignInMethod, { hasFailures = true } = {}): LiveSession {
     assertNotBanned(user, tx.now);
-    if (user.email !== null) forgetFailures(tx, user.email);
+    if (hasFailures && user.email !== null) forgetFailures(tx, user.email);
     const id = tx.newId();
     const refreshToken = randomSecret();
     const amr = [{ method, timestamp: Math.floor(tx.now.getTime() / 1_000) }];

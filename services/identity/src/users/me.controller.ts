@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode } from '@nestjs/common';
 import { type RequestContext, SignedIn } from '#common/auth/index';
-import { Context } from '#common/http/index';
+import { Conditional, Context } from '#common/http/index';
 import { MeService } from './me.service.js';
 
 @Controller('v1/me')
@@ -9,6 +9,7 @@ export class MeController {
 
   @Get()
   @SignedIn()
+  @Conditional()
   read(@Context() context: RequestContext) {
     return this.me.read(context);
   }

@@ -35,6 +35,7 @@ export class MeService {
         `SELECT u.id, u.version FROM users AS u WHERE u.id = app.usr() FOR UPDATE`,
       );
       if (!user) throw accountErased();
+      if (tx.isConditional) tx.compare((await tx.query<{ item: string }>(meText))[0]!.item);
       await eraseUser(tx, user);
     });
   }

@@ -6,6 +6,7 @@ import { EventHealing1795950000000 } from './migrations/1795950000000-event-heal
 import { OrganizationSequence1795960000010 } from './migrations/1795960000010-organization-sequence.js';
 import { CopiedDatabase1795980000000 } from './migrations/1795980000000-copied-database.js';
 import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
+import { IdempotencyKeys1796080000000 } from './migrations/1796080000000-idempotency-keys.js';
 
 const url = process.env['OWNER_DATABASE_URL'];
 
@@ -19,6 +20,7 @@ export default new Schema({
     OrganizationSequence1795960000010,
     CopiedDatabase1795980000000,
     SecondWall1796070000000,
+    IdempotencyKeys1796080000000,
   ],
   ...(url !== undefined && { url }),
 });

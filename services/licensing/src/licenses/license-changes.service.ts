@@ -73,7 +73,9 @@ export class LicenseChangesService {
     work: (tx: RequestTx, license: LicenseRecord) => Promise<void>,
   ): Promise<string> {
     return this.unitOfWork.run(context, async (tx) => {
-      await work(tx, await lockLicense(tx, id));
+      const license = await lockLicense(tx, id);
+      if (tx.isConditional) tx.compare(await licenseAnswer(tx, id));
+      await work(tx, license);
       return licenseAnswer(tx, id);
     });
   }

@@ -1,7 +1,8 @@
 import { Controller, Delete, Get, HttpCode, Param, Put, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context } from '#common/http/index';
+import { LicenseModulesQuery } from './dto/license-query.dto.js';
 import { LicenseModulesService } from './license-modules.service.js';
 
 @Controller('v1/licenses/:id/modules')
@@ -10,7 +11,11 @@ export class LicenseModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Param('id') id: string, @Query() query: PageQuery): Promise<string> {
+  list(
+    @Context() context: RequestContext,
+    @Param('id') id: string,
+    @Query() query: LicenseModulesQuery,
+  ): Promise<string> {
     return this.licenseModules.list(context, id, query);
   }
 

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseModuleAdded, LicenseModuleRemoved } from '#common/contracts/index';
 import { type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement, referenceNotFound } from '#common/http/index';
+import { byText, type ListRow, notFound, pageJson, pageStatement, referenceNotFound } from '#common/http/index';
+import type { LicenseModulesQuery } from './dto/license-query.dto.js';
 import { LicenseModule } from './license-module.entity.js';
 import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
@@ -22,14 +23,16 @@ export interface Granted {
 export class LicenseModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, licenseId: string, query: PageQuery): Promise<string> {
-    const page = pageStatement(
+  async list(context: RequestContext, licenseId: string, query: LicenseModulesQuery): Promise<string> {
+    const page = pageStatement<LicenseModulesQuery>(
       {
         item: grantJson,
         from: grants,
         alias: 'g',
         where: 'g.license_id = l.id',
         values: [licenseId],
+        filters: { code: 'm.code = ?' },
+        sorts: { code: byText('m.code') },
         parent: {
           from: 'licenses AS l',
           where: 'l.id = $1 AND (l.organization_id = app.org() OR app.is_admin())',
@@ -39,7 +42,7 @@ export class LicenseModulesService {
     );
     const rows = await this.unitOfWork.read<ListRow>(context, page);
     if (rows.length === 0) throw notFound('license');
-    return pageJson(rows, query.limit);
+    return pageJson(rows, query);
   }
 
   grant(context: RequestContext, licenseId: string, moduleId: string): Promise<Granted> {
@@ -48,6 +51,7 @@ export class LicenseModulesService {
       if (license.revokedAt) throw licenseIsRevoked();
       const [module] = await tx.query<{ code: string }>(`SELECT code FROM modules WHERE id = $1`, [moduleId]);
       if (!module) throw referenceNotFound('module');
+      if (tx.isConditional) tx.compare(await this.answer(tx, licenseId, moduleId));
       const created = !license.modules.includes(module.code);
       if (created) {
         tx.insert(LicenseModule, { id: tx.newId(), licenseId, moduleId, createdAt: tx.now });
@@ -55,7 +59,7 @@ export class LicenseModulesService {
         const changed = { ...changeLicense(tx, license, {}), modules };
         tellLicense(tx, LicenseModuleAdded, changed, { ...stateOf(changed), module: module.code });
       }
-      return { created, item: await this.answer(tx, licenseId, moduleId) };
+      return { created, item: (await this.answer(tx, licenseId, moduleId))! };
     });
   }
 
@@ -68,6 +72,7 @@ export class LicenseModulesService {
         [licenseId, moduleId],
       );
       if (!granted) throw notFound('module of this license');
+      if (tx.isConditional) tx.compare(await this.answer(tx, licenseId, moduleId));
       if (license.revokedAt) throw licenseIsRevoked();
       tx.remove(LicenseModule, { licenseId, moduleId });
       const modules = license.modules.filter((code) => code !== granted.code);
@@ -76,11 +81,12 @@ export class LicenseModulesService {
     });
   }
 
-  private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string> {
+  /** Null when the license does not grant the module. */
+  private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string | null> {
     const [row] = await tx.query<{ item: string }>(
       `SELECT ${grantJson} AS item FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
       [licenseId, moduleId],
     );
-    return row!.item;
+    return row?.item ?? null;
   }
 }

@@ -1,7 +1,6 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context } from '#common/http/index';
+import { Conditional, Context, Creates } from '#common/http/index';
 import { IssueLicense } from './dto/issue-license.dto.js';
 import { LicenseQuery } from './dto/license-query.dto.js';
 import { RenewLicense } from './dto/renew-license.dto.js';
@@ -29,19 +28,15 @@ export class LicensesController {
 
   @Post()
   @Allow('platform_admin')
-  async issue(
-    @Context() context: RequestContext,
-    @Body() body: IssueLicense,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
-    const { id, item } = await this.licenses.issue(context, body);
-    reply.header('location', `/v1/licenses/${id}`);
-    return item;
+  @Creates('/v1/licenses/:id')
+  issue(@Context() context: RequestContext, @Body() body: IssueLicense): Promise<string> {
+    return this.licenses.issue(context, body);
   }
 
   @Post(':id/renew')
   @HttpCode(200)
   @Allow('platform_admin')
+  @Conditional()
   renew(@Context() context: RequestContext, @Param('id') id: string, @Body() body: RenewLicense): Promise<string> {
     return this.changes.renew(context, id, body);
   }
@@ -49,6 +44,7 @@ export class LicensesController {
   @Post(':id/suspend')
   @HttpCode(200)
   @Allow('platform_admin')
+  @Conditional()
   suspend(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
     return this.changes.suspend(context, id);
   }
@@ -56,6 +52,7 @@ export class LicensesController {
   @Post(':id/reinstate')
   @HttpCode(200)
   @Allow('platform_admin')
+  @Conditional()
   reinstate(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
     return this.changes.reinstate(context, id);
   }
@@ -63,6 +60,7 @@ export class LicensesController {
   @Post(':id/revoke')
   @HttpCode(200)
   @Allow('platform_admin')
+  @Conditional()
   revoke(@Context() context: RequestContext, @Param('id') id: string): Promise<string> {
     return this.changes.revoke(context, id);
   }

@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context, PageQuery } from '#common/http/index';
+import { Context, Creates } from '#common/http/index';
 import { CreateModule } from './dto/create-module.dto.js';
+import { ModulesQuery } from './dto/modules-query.dto.js';
 import { UpdateModule } from './dto/update-module.dto.js';
 import { ModulesService } from './modules.service.js';
 
@@ -12,7 +12,7 @@ export class ModulesController {
 
   @Get()
   @Allow('viewer')
-  list(@Context() context: RequestContext, @Query() query: PageQuery): Promise<string> {
+  list(@Context() context: RequestContext, @Query() query: ModulesQuery): Promise<string> {
     return this.modules.list(context, query);
   }
 
@@ -24,14 +24,9 @@ export class ModulesController {
 
   @Post()
   @Allow('platform_admin')
-  async create(
-    @Context() context: RequestContext,
-    @Body() body: CreateModule,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
-    const { id, item } = await this.modules.create(context, body);
-    reply.header('location', `/v1/modules/${id}`);
-    return item;
+  @Creates('/v1/modules/:id')
+  create(@Context() context: RequestContext, @Body() body: CreateModule): Promise<string> {
+    return this.modules.create(context, body);
   }
 
   @Patch(':id')

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
 import { everyOrganization, type RequestTx, UnitOfWork } from '#common/database/index';
-import { type ListRow, notFound, pageJson, type PageQuery, pageStatement } from '#common/http/index';
+import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import type { CreateModule } from './dto/create-module.dto.js';
+import type { ModulesQuery } from './dto/modules-query.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
 import { Module } from './module.entity.js';
 
@@ -24,9 +25,19 @@ interface Item extends Record<string, unknown> {
 export class ModulesService {
   constructor(private readonly unitOfWork: UnitOfWork) {}
 
-  async list(context: RequestContext, query: PageQuery): Promise<string> {
-    const source = { item: moduleJson, from: 'modules AS m', alias: 'm', where: 'true' };
-    return pageJson(await this.unitOfWork.read<ListRow>(context, pageStatement(source, query)), query.limit);
+  async list(context: RequestContext, query: ModulesQuery): Promise<string> {
+    const page = pageStatement<ModulesQuery>(
+      {
+        item: moduleJson,
+        from: 'modules AS m',
+        alias: 'm',
+        where: 'true',
+        filters: { code: 'm.code = ?', name: 'm.name = ?', ...changedAfter('m.created_at', 'm.updated_at') },
+        sorts: { updatedAt: byTime('m.updated_at'), code: byText('m.code'), name: byText('m.name') },
+      },
+      query,
+    );
+    return pageJson(await this.unitOfWork.read<ListRow>(context, page), query);
   }
 
   async get(context: RequestContext, id: string): Promise<string> {
@@ -35,12 +46,12 @@ export class ModulesService {
     return row.item;
   }
 
-  create(context: RequestContext, { code, name }: CreateModule): Promise<{ id: string; item: string }> {
+  create(context: RequestContext, { code, name }: CreateModule): Promise<string> {
     return this.unitOfWork.run(context, async (tx) => {
       const id = tx.newId();
       tx.insert(Module, { id, code, name, createdAt: tx.now, updatedAt: tx.now });
       tx.emit(ModuleCreated, { aggregateId: id, version: 1, data: { moduleId: id, code, name }, audience });
-      return { id, item: await this.answer(tx, id) };
+      return this.answer(tx, id);
     });
   }
 
@@ -51,6 +62,7 @@ export class ModulesService {
         [id],
       );
       if (!module) throw notFound('module');
+      if (tx.isConditional) tx.compare(await this.answer(tx, id));
       if (name !== undefined && name !== module.name) {
         const version = module.version + 1;
         tx.update(Module, { id, version: module.version }, { name, version, updatedAt: tx.now });

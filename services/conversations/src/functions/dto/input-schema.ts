@@ -30,6 +30,20 @@ export function faultOf(schema: unknown): string | null {
   return null;
 }
 
+/** The place of a key among others in jsonb: shorter ones first, then by bytes. */
+function byStoredOrder([one]: [string, unknown], [other]: [string, unknown]): number {
+  const [first, second] = [Buffer.from(one), Buffer.from(other)];
+  return first.length - second.length || first.compare(second);
+}
+
+/** JSON with its keys in the order in which PostgreSQL keeps them, so that the answer of a write is that of a read. */
+export function asStored<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map(asStored) as Value;
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).sort(byStoredOrder);
+  return Object.fromEntries(entries.map(([key, child]) => [key, asStored(child)])) as Value;
+}
+
 /** A JSON Schema that describes an object: what a function takes as its input. */
 export const IsInputSchema = (): PropertyDecorator =>
   ValidateBy({

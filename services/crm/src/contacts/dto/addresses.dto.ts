@@ -1,4 +1,4 @@
-import { Nullable, Optional, Text } from '#common/http/index';
+import { ChangesQuery, Nullable, Optional, SortedBy, Text } from '#common/http/index';
 
 class AddressLines {
   @Nullable()
@@ -34,4 +34,21 @@ export class AddressChange extends AddressLines {
   @Optional()
   @Text(200)
   state?: string;
+}
+
+export class AddressesQuery extends ChangesQuery {
+  @SortedBy('updatedAt')
+  override sort = '-createdAt';
+
+  @Optional()
+  @Text(200)
+  city?: string;
+
+  @Optional()
+  @Text(200)
+  state?: string;
+
+  @Optional()
+  @Text(100)
+  country?: string;
 }

@@ -1,5 +1,6 @@
 import { IsBoolean, IsEmail } from 'class-validator';
-import { Optional, Text } from '#common/http/index';
+import { Flag } from '#common/config/index';
+import { ChangesQuery, Optional, SortedBy, Text } from '#common/http/index';
 
 export class EmailInput {
   @Text(320)
@@ -19,6 +20,21 @@ export class EmailChange {
   email?: string;
 
   @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}
+
+export class EmailsQuery extends ChangesQuery {
+  @SortedBy('updatedAt')
+  override sort = '-createdAt';
+
+  @Optional()
+  @Text(320)
+  @IsEmail()
+  email?: string;
+
+  @Optional()
+  @Flag()
   @IsBoolean()
   isPrimary?: boolean;
 }

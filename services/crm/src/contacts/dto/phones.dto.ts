@@ -1,5 +1,6 @@
 import { IsBoolean } from 'class-validator';
-import { Nullable, Optional, Text } from '#common/http/index';
+import { Flag } from '#common/config/index';
+import { ChangesQuery, Nullable, Optional, SortedBy, Text } from '#common/http/index';
 
 export class PhoneInput {
   /** Kept as typed; must be a number with its country code unless the service has a default country. */
@@ -27,6 +28,25 @@ export class PhoneChange {
   type?: string | null;
 
   @Optional()
+  @IsBoolean()
+  isPrimary?: boolean;
+}
+
+export class PhonesQuery extends ChangesQuery {
+  @SortedBy('updatedAt')
+  override sort = '-createdAt';
+
+  /** As it is stored. */
+  @Optional()
+  @Text(50)
+  phone?: string;
+
+  @Optional()
+  @Text(50)
+  type?: string;
+
+  @Optional()
+  @Flag()
   @IsBoolean()
   isPrimary?: boolean;
 }

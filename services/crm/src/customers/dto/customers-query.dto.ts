@@ -1,25 +1,12 @@
-import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
-import { IsEmail, isISO8601, IsString, IsUUID } from 'class-validator';
-import { Optional, PageQuery, Text } from '#common/http/index';
-
-const instant = /^[12]\d{3}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
-
-function toInstant({ value }: { value: unknown }): unknown {
-  if (typeof value !== 'string' || !instant.test(value) || !isISO8601(value, { strict: true })) return null;
-  const date = new Date(value);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
-}
-
-/** A date (its first moment in UTC), or a time with its offset, of the years 1000 to 2999. */
-const Instant = (): PropertyDecorator =>
-  applyDecorators(
-    Transform(toInstant),
-    IsString({ message: ({ property }) => `${property} must be an ISO 8601 date, or a time with its offset` }),
-  );
+import { IsEmail, IsUUID } from 'class-validator';
+import { ChangesQuery, Optional, SortedBy, Text } from '#common/http/index';
 
 /** Filters of the list of customers. Texts of addresses are compared as they are. */
-export class CustomersQuery extends PageQuery {
+export class CustomersQuery extends ChangesQuery {
+  @SortedBy('updatedAt', 'name', 'lastName')
+  override sort = '-createdAt';
+
   /** Another than the own one shows nothing, except to platform admins. */
   @Optional()
   @IsUUID('loose')
@@ -48,12 +35,4 @@ export class CustomersQuery extends PageQuery {
   @Optional()
   @Text(100)
   country?: string;
-
-  @Optional()
-  @Instant()
-  createdAfter?: string;
-
-  @Optional()
-  @Instant()
-  updatedAfter?: string;
 }

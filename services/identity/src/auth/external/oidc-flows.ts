@@ -44,7 +44,6 @@ export class OidcFlows {
   /** Notes a flow that some browser will begin; returns its state. */
   note(tx: Tx, { provider, redirectTo, challenge, userId }: Flow, browser?: string): string {
     const state = randomSecret();
-    tx.execute(`DELETE FROM oidc_flows WHERE expires_at <= $1`, [tx.now]);
     tx.insert(OidcFlow, {
       id: tx.newId(),
       stateHash: hashOf(state),

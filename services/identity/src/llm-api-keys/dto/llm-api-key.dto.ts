@@ -1,5 +1,6 @@
 import { IsIn, Length, Matches, MaxLength } from 'class-validator';
-import { Nullable, Optional, Trimmed } from '#common/http/index';
+import { ChangesQuery, Nullable, Optional, SortedBy, Trimmed } from '#common/http/index';
+import { type VerificationStatus, verificationStatuses } from '../check-outcome.js';
 import { providerNames } from '../llm-providers.js';
 
 const Provider = (): PropertyDecorator =>
@@ -49,4 +50,17 @@ export class ChangeLlmApiKey {
   @Optional()
   @ApiKey()
   apiKey?: string;
+}
+
+export class LlmApiKeysQuery extends ChangesQuery {
+  @SortedBy('updatedAt', 'provider')
+  override sort = '-createdAt';
+
+  @Optional()
+  @Provider()
+  provider?: string;
+
+  @Optional()
+  @IsIn(verificationStatuses)
+  verificationStatus?: VerificationStatus;
 }

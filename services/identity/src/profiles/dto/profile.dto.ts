@@ -1,6 +1,6 @@
 import { IsIn } from 'class-validator';
 import { type Role, roles } from '#common/auth/index';
-import { Optional, PageQuery } from '#common/http/index';
+import { ChangesQuery, Optional, SortedBy } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 
 export class InviteProfile {
@@ -17,7 +17,10 @@ export class ChangeProfile {
   role?: Role;
 }
 
-export class ProfilesQuery extends PageQuery {
+export class ProfilesQuery extends ChangesQuery {
+  @SortedBy('updatedAt', 'email', 'role')
+  override sort = '-createdAt';
+
   @Optional()
   @IsIn(roles)
   role?: Role;
