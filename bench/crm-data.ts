@@ -1,3 +1,13 @@
+import pg from 'pg';
+
+/** Runs statements in one session. */
+export async function runSql(url: string, statements: readonly string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
 /** The seed's tables as they are, for the server without walls: its keys, its references, and the indexes they need. */
 export const bareTables = [
   `CREATE FUNCTION iso(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE

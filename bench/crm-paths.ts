@@ -1,11 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import pg from 'pg';
 import { IdentityPeer, infrastructure, LicensingPeer, TestStack } from '#common/testing/index';
 import { startInfrastructure, stopInfrastructure } from '#common/testing/infrastructure';
-import { freePort } from '#stack/ports';
-import { bareTables, body, fill } from './crm-data.js';
+import { bareTables, body, fill, runSql } from './crm-data.js';
+import { start, startCrm, startGateway, stopAll } from './crm-processes.js';
 import { connections, request, type Round, round, type Target } from './load.js';
 import { median, report } from './report.js';
 
@@ -24,53 +22,10 @@ const warmUp = quick ? 500 : 4_000;
 const customers = 20_000;
 const pageSize = 25;
 
-async function runSql(url: string, statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  for (const statement of statements) await client.query(statement);
-  await client.end();
-}
-
-function start(file: string, environment: NodeJS.ProcessEnv): ChildProcess {
-  const child = fork(join('dist', file), {
-    env: { PATH: process.env['PATH'], ...environment },
-    execArgv: [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  children.push(child);
-  return child;
-}
-
-const children: ChildProcess[] = [];
-
 async function startBare(url: string, organizationId: string): Promise<Target> {
   const child = start('bench/bare-server.js', { DATABASE_URL: url, ORGANIZATION_ID: organizationId });
   const [address] = (await once(child, 'message')) as [{ port: number }];
   return { name: 'bare', port: address.port, pid: child.pid! };
-}
-
-async function startCrm(environment: NodeJS.ProcessEnv): Promise<Target> {
-  const port = await freePort();
-  const child = start('services/crm/src/main.js', { ...environment, SERVICE_PORT: String(port) });
-  const isReady = async () =>
-    ((await (await fetch(`http://127.0.0.1:${port}/health/ready`)).json()) as { status: string }).status === 'ok';
-  while (!(await isReady().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
-  return { name: 'crm', port, pid: child.pid! };
-}
-
-async function startGateway(crm: Target, identityUrl: string): Promise<Target> {
-  const port = await freePort();
-  const crmUrl = `http://127.0.0.1:${crm.port}`;
-  const child = start('services/gateway/src/main.js', {
-    SERVICE_PORT: String(port),
-    IDENTITY_URL: identityUrl,
-    LICENSING_URL: crmUrl,
-    CRM_URL: crmUrl,
-    CONVERSATIONS_URL: crmUrl,
-  });
-  const isLive = async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok;
-  while (!(await isLive().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
-  return { name: 'gateway', port, pid: child.pid! };
 }
 
 type Workload = readonly [target: Target, next: () => string];
@@ -185,7 +140,7 @@ try {
       isWhole,
     );
   } finally {
-    await Promise.all(children.map((child) => child.kill() && once(child, 'exit')));
+    await stopAll();
     await stack.stop();
   }
 } finally {

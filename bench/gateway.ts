@@ -90,7 +90,12 @@ function start(role: string, port: number, service: string): ChildProcess {
   if (role !== 'gateway') return fork(fileURLToPath(import.meta.url), [role, String(port), service]);
   const urls = serviceNames.map((name) => [`${name.toUpperCase()}_URL`, service]);
   return fork(fileURLToPath(new URL('../services/gateway/src/main.js', import.meta.url)), [], {
-    env: { ...process.env, ...Object.fromEntries(urls), SERVICE_PORT: String(port) },
+    env: {
+      ...process.env,
+      ...Object.fromEntries(urls),
+      SERVICE_PORT: String(port),
+      REQUEST_LIMIT_PER_ADDRESS: '1000000000',
+    },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
 }

@@ -83,7 +83,11 @@ async function serve(jwk: object): Promise<void> {
   @Module({ controllers: [Routes], providers: [{ provide: APP_GUARD, inject: [Reflector], useFactory }] })
   class Root {}
   const options = { logger: false, bodyParser: false } as const;
-  const app = await NestFactory.create<NestFastifyApplication>(Root, createAdapter(logger), options);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    Root,
+    createAdapter(logger, { requestTimeout: 30_000 }),
+    options,
+  );
   useHttpConventions(app, logger);
   await app.listen(0, '127.0.0.1');
   process.on('disconnect', () => process.exit(0));

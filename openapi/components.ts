@@ -102,6 +102,14 @@ export class Components {
     },
     'Cache-Control': { required: true, schema: text('private, no-cache') },
     'Idempotency-Replayed': { description: 'That this was answered before.', schema: text('true') },
+    'RateLimit-Policy': {
+      description: 'Names of the limits that count the request, with quota and seconds of the window.',
+      schema: text('"address";q=6000;w=60, "caller";q=1200;w=60'),
+    },
+    RateLimit: {
+      description: 'What is left of each, and the seconds until it is whole again.',
+      schema: text('"address";r=5999;t=1, "caller";r=1199;t=1'),
+    },
     'Retry-After': { description: 'Seconds after which to try again.', schema: integer(1, { minimum: 0 }) },
     'WWW-Authenticate': { description: 'That a bearer token is wanted.', schema: text('Bearer') },
   };
@@ -132,8 +140,13 @@ export class Components {
     return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
   }
 
-  conventionHeaders({ entityTag, idempotencyKey, location }: DocumentedRoute['conventions']): object {
+  conventionHeaders({ conventions, limits }: DocumentedRoute): object {
+    const { entityTag, idempotencyKey, location } = conventions;
     return {
+      ...(limits.length > 0 && {
+        'ratelimit-policy': this.header('RateLimit-Policy'),
+        ratelimit: this.header('RateLimit'),
+      }),
       ...(location !== undefined && { location: this.header('Location') }),
       ...(entityTag && { etag: this.header('ETag'), 'cache-control': this.header('Cache-Control') }),
       ...(idempotencyKey && { 'idempotency-replayed': this.header('Idempotency-Replayed') }),

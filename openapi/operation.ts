@@ -46,10 +46,15 @@ export class Operations {
     };
   }
 
-  private descriptionOf({ doc, controller, handler, policy }: DocumentedRoute, isPublic: boolean): string {
+  private descriptionOf({ doc, controller, handler, policy, limits }: DocumentedRoute, isPublic: boolean): string {
     const more = doc.description ?? this.comments.of(controller, handler);
     const callers = isPublic ? 'Anybody; no token is looked at.' : callersInWords(policy);
-    return [...(more === undefined ? [] : [more]), `**Who may call it:** ${callers}`].join('\n\n');
+    const counted = limits.map((name) => `\`${name}\``).join(', ');
+    return [
+      ...(more === undefined ? [] : [more]),
+      `**Who may call it:** ${callers}`,
+      ...(limits.length > 0 ? [`**Limits that count it:** ${counted}.`] : []),
+    ].join('\n\n');
   }
 
   private pathParameters({ parameters, doc }: DocumentedRoute): object[] {
@@ -118,7 +123,7 @@ export class Operations {
       description,
       headers: {
         ...(status < 400 && { traceparent: this.components.header('Traceparent') }),
-        ...(status < 300 && this.components.conventionHeaders(route.conventions)),
+        ...(status < 300 && this.components.conventionHeaders(route)),
         ...Object.fromEntries(own),
       },
       ...(content && { content }),

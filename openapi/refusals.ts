@@ -13,7 +13,10 @@ export const anywhere = [
   'headers_too_large',
   'internal_error',
   'bad_gateway',
+  'rate_limited',
   'unavailable',
+  'overloaded',
+  '503 timeout',
 ];
 
 const tokens = ['unauthorized', 'invalid_token', 'token_expired', 'session_revoked', 'authorization_stale'];
@@ -48,15 +51,18 @@ function codesOf(route: DocumentedRoute): string[] {
     ...(bodies.length > 0 ? ['payload_too_large', 'unsupported_media_type'] : []),
     ...codesOfConventions(route),
     'unavailable',
+    'overloaded',
+    '503 timeout',
   ];
 }
 
-function codesOfConventions({ conventions, policy, method }: DocumentedRoute): string[] {
+function codesOfConventions({ conventions, policy, method, limits }: DocumentedRoute): string[] {
   const { preconditions, idempotencyKey } = conventions;
   const isPost = method === 'post' && policy?.kind !== 'public';
   return [
     ...(preconditions ? ['precondition_failed', '400 validation_failed'] : []),
     ...(idempotencyKey ? ['idempotency_key_in_use', 'idempotency_key_reused', '400 validation_failed'] : []),
+    ...(limits.length > 0 ? ['rate_limited'] : []),
     ...(isPost && !idempotencyKey ? ['idempotency_key_not_supported', '400 validation_failed'] : []),
   ];
 }

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Policy, type Route, routesOf } from '#common/auth/index';
 import type { ControllerDocs, OperationDoc, Schema } from '#common/openapi/index';
-import { serviceOf } from '../services/gateway/src/routes.js';
+import { routeOf } from '../services/gateway/src/routes.js';
 import type { Application } from './applications.js';
 import type { Class } from './rules.js';
 
@@ -20,6 +20,8 @@ export interface DocumentedRoute {
   /** None at the gateway, which asks the services. */
   readonly policy: Policy | undefined;
   readonly conventions: Route['conventions'];
+  /** Names of the limits that count requests to it, as RateLimit-Policy tells them. */
+  readonly limits: readonly string[];
   readonly tag: string;
   readonly doc: OperationDoc;
   readonly controller: Class;
@@ -54,7 +56,7 @@ export async function allDocs(): Promise<Map<string, ControllerDocs>> {
 export function documentedRoutes(all: readonly Application[], docs: Map<string, ControllerDocs>): DocumentedRoute[] {
   const found = all.flatMap(({ name, app }) =>
     routesOf(app)
-      .filter(({ path }) => name === (serviceOf(path.replace(':source', name)) ?? 'gateway'))
+      .filter(({ path }) => name === (routeOf(path.replace(':source', name))?.[1] ?? 'gateway'))
       .map((route) => documented(name, route, docs)),
   );
   const byRoute = new Map(found.map((route) => [`${route.method} ${route.path}`, route]));
@@ -63,9 +65,10 @@ export function documentedRoutes(all: readonly Application[], docs: Map<string, 
 
 function documented(
   application: Application['name'],
-  { method: verb, path, policy, conventions, handler, declared }: Route,
+  route: Route,
   docs: Map<string, ControllerDocs>,
 ): DocumentedRoute {
+  const { method: verb, path, policy, conventions, limits, handler, declared } = route;
   const own = docs.get(handler.split('.')[0]!);
   const doc = own?.operations[declared.key];
   if (!own || !doc) throw new Error(`no docs for ${handler}: they stand beside it, in <feature>.docs.ts`);
@@ -78,6 +81,7 @@ function documented(
     parameters: [...path.matchAll(/:(\w+)/g)].map(([, name]) => name!),
     policy,
     conventions,
+    limits: path.startsWith('/health/') ? [] : ['address', ...(application === 'gateway' ? [] : limits)],
     tag: own.tag,
     doc,
     controller: declared.controller.constructor as Class,

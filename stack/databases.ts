@@ -62,6 +62,13 @@ export async function cloneDatabase(options: CloneOptions): Promise<PerRole> {
   return urlsOf(options, database);
 }
 
+/** By default every role may connect to these two; afterwards only a superuser may. */
+export async function closeMaintenanceDatabases(adminUrl: string): Promise<void> {
+  await withClient(adminUrl, (client) =>
+    client.query('REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC'),
+  );
+}
+
 /** Deletes a database, also when somebody is connected to it; no error when there is none. */
 export async function dropDatabase(adminUrl: string, database: string): Promise<void> {
   await withClient(adminUrl, (client) =>

@@ -1,5 +1,6 @@
 import { serviceNames, type ServiceName } from '#common/contracts/topology';
 import type { PerRole } from './databases.js';
+import { demoAccounts, demoPassword } from './demo-data.js';
 import type { NatsCredentials, NatsUser } from './nats-config.js';
 import { loopback } from './ports.js';
 import { settingNames, type StackSettings } from './settings.js';
@@ -31,6 +32,7 @@ export const caughtMailOf = ({ MAIL_PORT, MAIL_SMTP_PORT }: StackSettings) => ({
 
 export const mailEnvironment = (settings: StackSettings): NodeJS.ProcessEnv => ({
   ...inherited(settings),
+  SERVICE_HOST: loopback,
   SERVICE_PORT: String(settings.MAIL_PORT),
   MAIL_SMTP_PORT: String(settings.MAIL_SMTP_PORT),
 });
@@ -81,8 +83,12 @@ export const migrationEnvironment = ({ settings, databases }: Pick<Wiring, 'sett
 
 export function gatewayEnvironment(wiring: Wiring): NodeJS.ProcessEnv {
   const upstreams = serviceNames.map((service) => [`${service.toUpperCase()}_URL`, urlOf(wiring.ports[service])]);
-  return { ...serverEnvironment(wiring, 'gateway'), ...Object.fromEntries(upstreams) };
+  return { ...demoAccount(wiring.settings), ...serverEnvironment(wiring, 'gateway'), ...Object.fromEntries(upstreams) };
 }
+
+/** Whom /docs offers to sign in: an account of the demo data. */
+const demoAccount = ({ AUTH_AUTOCONFIRM, NODE_ENV }: StackSettings): NodeJS.ProcessEnv =>
+  AUTH_AUTOCONFIRM && NODE_ENV !== 'production' ? { DOCS_ACCOUNT: `${demoAccounts[0].email}:${demoPassword}` } : {};
 
 export function serviceEnvironment(wiring: Wiring, service: ServiceName): NodeJS.ProcessEnv {
   const { app, system } = wiring.databases[service];

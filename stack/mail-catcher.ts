@@ -15,6 +15,8 @@ export interface MailPorts {
   /** 0 takes a free one. */
   readonly smtp: number;
   readonly page: number;
+  /** Address on which both listen; only this machine reaches them by default. */
+  readonly host?: string;
 }
 
 /** Shown in a frame without rights: neither scripts nor anything from elsewhere, and links open in another window. */
@@ -43,13 +45,13 @@ export class MailCatcher {
     this.#http = createServer((request, response) => this.#answer(request, response));
   }
 
-  static async start({ smtp, page }: MailPorts): Promise<MailCatcher> {
+  static async start({ smtp, page, host = loopback }: MailPorts): Promise<MailCatcher> {
     const catcher = new MailCatcher();
     await new Promise<void>((resolve, reject) => {
       catcher.#smtp.server.once('error', reject);
-      catcher.#smtp.listen(smtp, loopback, resolve);
+      catcher.#smtp.listen(smtp, host, resolve);
     });
-    await new Promise<void>((resolve, reject) => catcher.#http.once('error', reject).listen(page, loopback, resolve));
+    await new Promise<void>((resolve, reject) => catcher.#http.once('error', reject).listen(page, host, resolve));
     return catcher;
   }
 

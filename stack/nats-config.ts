@@ -1,6 +1,7 @@
 import {
   digestSubject,
   inboxPrefix,
+  limitSubject,
   manageSubject,
   positionSubject,
   readersOf,
@@ -14,6 +15,9 @@ import {
 
 /** Every user of the NATS server: the services, the gateway, the maker of streams, and an outsider who may only listen. */
 export const natsUsers = [...serviceNames, 'gateway', 'provisioner', 'subscriber'] as const;
+
+/** The user for whoever listens from outside. */
+export const outsideSubscriber = 'subscriber';
 
 export type NatsUser = (typeof natsUsers)[number];
 
@@ -32,11 +36,11 @@ export interface NatsRights {
 export function rightsOf(user: NatsUser): NatsRights {
   switch (user) {
     case 'gateway':
-      return { publish: [], subscribe: inboxOf(user) };
+      return { publish: [limitSubject(user)], subscribe: [...inboxOf(user), limitSubject(user)] };
     case 'provisioner':
       return { publish: provisionerApi(), subscribe: inboxOf(user) };
     case 'subscriber':
-      return { publish: [], subscribe: [...inboxOf(user), ...eventSubjects()] };
+      return { publish: durableApi(user), subscribe: [...inboxOf(user), ...eventSubjects()] };
     default:
       return { publish: publishedBy(user), subscribe: heardBy(user) };
   }
@@ -62,6 +66,7 @@ function publishedBy(service: ServiceName): string[] {
   return [
     ...types,
     watermarkSubject(service),
+    limitSubject(service),
     ...serviceNames.filter((other) => isAsked(service, other)).flatMap(inboxOf),
     ...reads.flatMap(ownerQuestions),
     ...reads.map((source) => positionSubject(source, service)),
@@ -95,6 +100,7 @@ function heardBy(service: ServiceName): string[] {
   const { answers, reads } = topology[service];
   return [
     ...inboxOf(service),
+    limitSubject(service),
     ...ownerQuestions(service),
     ...answers.map((question) => `${service}.${question}`),
     ...reads.map(watermarkSubject),
@@ -103,11 +109,20 @@ function heardBy(service: ServiceName): string[] {
   ];
 }
 
+/** What it takes to read through a durable consumer of one's own name, which somebody else makes. */
+const durableApi = (consumer: NatsUser): string[] =>
+  serviceNames.flatMap((service) => {
+    const { stream } = topology[service];
+    const api = ['INFO', 'MSG.NEXT'].map((verb) => `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`);
+    return [...api, `$JS.ACK.${stream}.${consumer}.>`];
+  });
+
 const provisionerApi = (): string[] => [
   '$JS.API.STREAM.NAMES',
   ...serviceNames.flatMap((service) =>
     ['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.${topology[service].stream}`),
   ),
+  ...serviceNames.map((service) => `$JS.API.CONSUMER.CREATE.${topology[service].stream}.${outsideSubscriber}`),
 ];
 
 /** `license.>` and the like, so that wildcards such as `license.*` are allowed too. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,9 @@ import { infrastructure } from '#common/testing/index';
 import { inboxPrefix, serviceNames, topology } from '#common/contracts/topology';
 import { Daemon } from './daemon.js';
 import { natsUsers, rightsOf, type NatsCredentials, type NatsUser } from './nats-config.js';
+import { natsPasswordOf, newSecrets } from './containers/secrets.js';
 import { startNats, type NatsServer } from './nats-server.js';
+import { freePort } from './ports.js';
 import { alignStreams, createMissingStreams, streamConfigs } from './streams.js';
 import { until } from './wait.js';
 
@@ -213,6 +215,19 @@ describe('rights in JetStream', () => {
     await expect(manager.streams.getMessage('IDENTITY', { seq: 1 })).rejects.toThrow(/permission/i);
   });
 
+  it('who listens from outside reads through the durable of that name, and nothing else', async () => {
+    await jetstream(await as('licensing')).publish('license.expired', '{}');
+    const outside = await as('subscriber');
+    const consumers = jetstream(outside, { checkAPI: false }).consumers;
+    const read = await (await consumers.get('LICENSING', 'subscriber')).next();
+    expect(topology.licensing.types).toContain(read?.subject);
+    expect(await read!.ackAck()).toBe(true);
+    const manager = await managerOf(outside);
+    await expect(manager.consumers.delete('LICENSING', 'subscriber')).rejects.toThrow(/permission/i);
+    await expect(manager.consumers.add('LICENSING', consumer('mine'))).rejects.toThrow(/permission/i);
+    await expect(consumers.get('IDENTITY', 'crm')).rejects.toThrow(/permission/i);
+  });
+
   it('a service touches no stranger’s consumer and no stream', async () => {
     const licensing = await managerOf(await as('licensing'));
     await licensing.consumers.add('IDENTITY', consumer('licensing'));
@@ -246,16 +261,18 @@ describe('streams', () => {
 
   it('are made again by the provisioner when one is lost', async () => {
     const { user, password } = server.credentials.provisioner;
+    const port = await freePort();
     const provisioner = Daemon.start({
       command: process.execPath,
       args: [fileURLToPath(new URL('./provisioner.js', import.meta.url))],
-      env: { NATS_URL: server.url, NATS_USER: user, NATS_PASSWORD: password },
+      env: { NATS_URL: server.url, NATS_USER: user, NATS_PASSWORD: password, SERVICE_PORT: String(port) },
       cwd: process.cwd(),
       log: join(folder, 'provisioner.log'),
       ipc: true,
     });
     try {
       expect(await until(() => provisioner.hasSpoken, 10_000)).toBe(true);
+      expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
       const manager = await managerOf(await enter(server.administrator!));
       for (const { name } of streamConfigs) await manager.streams.delete(name);
       const back = async () => (await manager.streams.names().next()).length === streamConfigs.length;
@@ -284,5 +301,40 @@ describe('the server', () => {
   it('refuses who does not know a password', async () => {
     await expect(enter({ user: 'crm', password: 'another' })).rejects.toThrow(/authorization/i);
     await expect(connect({ servers: server.url })).rejects.toThrow(/authorization/i);
+  });
+});
+
+describe('the configuration for containers', () => {
+  const start = async (env: NodeJS.ProcessEnv) => {
+    const port = await freePort();
+    const config = readFileSync('infra/nats.conf', 'utf8')
+      .replace('port: 4222', `port: ${port}\nhost: 127.0.0.1`)
+      .replace('127.0.0.1:8222', `127.0.0.1:${await freePort()}`)
+      .replace('"/data"', JSON.stringify(join(folder, 'data')))
+      // Servers before 2.10, which the tests take too, do not know it.
+      .replace('sync_interval: always', '');
+    const path = join(folder, 'containers.conf');
+    writeFileSync(path, config);
+    const { path: command } = infrastructure().natsBinary;
+    const daemon = Daemon.start({ command, args: ['-c', path], env, cwd: folder, log: join(folder, 'containers.log') });
+    return { daemon, url: `nats://127.0.0.1:${port}` };
+  };
+
+  it('takes each user’s password from the environment, and no start without one of them', async () => {
+    const secrets = newSecrets();
+    const { daemon, url } = await start(secrets);
+    try {
+      for (const user of natsUsers) {
+        const pass = secrets[natsPasswordOf(user)]!;
+        const options = { servers: url, user, inboxPrefix: inboxPrefix(user) };
+        await (await connect({ ...options, pass, waitOnFirstConnect: true })).close();
+        await expect(connect({ ...options, pass: `$${natsPasswordOf(user)}` })).rejects.toThrow(/authorization/i);
+      }
+    } finally {
+      await daemon.stop([['SIGTERM', 5_000]]);
+    }
+    const { [natsPasswordOf('crm')]: _, ...others } = secrets;
+    const incomplete = await start(others);
+    expect(await incomplete.daemon.exited).toBe('code 1');
   });
 });

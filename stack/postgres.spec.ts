@@ -1,10 +1,13 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { serviceNames } from '#common/contracts/topology';
+import { databasePasswordOf, newSecrets } from './containers/secrets.js';
 import { cloneDatabase, prepareDatabase, randomPasswords } from './databases.js';
 import { freePort } from './ports.js';
 import { removeMovedFolder } from './postgres-folder.js';
@@ -173,5 +176,27 @@ describe('a service’s database', () => {
     const clones = await Promise.all(['crm_1', 'crm_2'].map(clone));
     for (const { app } of clones) expect(await query(app, 'SELECT one FROM t')).toEqual([{ one: 1 }]);
     await expect(query(clones[0].app.replace(/crm_app/, 'nobody'), 'SELECT 1')).rejects.toThrow();
+  });
+
+  it('is made with those of the others, with all tables, by the job of containers, which can be repeated', async () => {
+    const postgres = await start();
+    const secrets = newSecrets();
+    const urls = serviceNames.map((service) => [
+      `DATABASE_URL_${service.toUpperCase()}`,
+      postgres.superuserUrl(`new_${service}`),
+    ]);
+    const prepare = (env: NodeJS.ProcessEnv) =>
+      promisify(execFile)(process.execPath, ['dist/stack/containers/prepare.js'], { env });
+    const env = { ...secrets, ...Object.fromEntries(urls) };
+    await prepare(env);
+    await prepare(env);
+    for (const service of serviceNames) {
+      const url = new URL(postgres.superuserUrl(`new_${service}`));
+      url.username = `${service}_app`;
+      url.password = secrets[databasePasswordOf(service, 'app')]!;
+      expect(await query(url.href, "SELECT to_regclass('events.log') IS NOT NULL AS there")).toEqual([{ there: true }]);
+    }
+    const { CRM_APP_PASSWORD: _, ...incomplete } = env;
+    await expect(prepare(incomplete)).rejects.toThrow();
   });
 });

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { chown, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { Daemon } from './daemon.js';
+import { closeMaintenanceDatabases } from './databases.js';
 import { lastLines, setAside } from './log-file.js';
 import { freePort, loopback } from './ports.js';
 import { locateBinaries, type PostgresBinaries } from './postgres-binaries.js';
@@ -193,6 +193,8 @@ const serverSettings = (port: number): Record<string, string> => ({
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_checkpoints: 'off',
+  // The details of an error quote the rows that it is about.
+  log_error_verbosity: 'terse',
 });
 
 /** Nothing of the launcher's environment: PG* variables would change what the server does. */
@@ -202,15 +204,4 @@ const serverEnv = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH, LC_ALL: 'C
 async function isReady(data: string, pid: number): Promise<boolean> {
   const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
-}
-
-/** By default every role may connect to these two. */
-async function closeMaintenanceDatabases(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query('REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC');
-  } finally {
-    await client.end();
-  }
 }

@@ -1,10 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { getMetadataStorage } from 'class-validator';
 import { ServiceConfig } from '#common/config/index';
 import { CrmConfig } from '../services/crm/src/crm.config.js';
+import { GatewayConfig } from '../services/gateway/src/gateway.config.js';
 import { IdentityConfig } from '../services/identity/src/identity.config.js';
 import { LicensingConfig } from '../services/licensing/src/licensing.config.js';
+import { newSecrets } from './containers/secrets.js';
 import { readSettings, settingNames, StackSettings } from './settings.js';
 import { StackError } from './stack-error.js';
 
@@ -93,7 +98,7 @@ describe('settings', () => {
 
   it('of single services are there too, each with its default and its meaning', () => {
     const presets: Record<string, unknown> = {};
-    for (const config of [IdentityConfig, LicensingConfig, CrmConfig, ServiceConfig]) {
+    for (const config of [IdentityConfig, LicensingConfig, CrmConfig, GatewayConfig, ServiceConfig]) {
       const metadatas = getMetadataStorage().getTargetValidationMetadatas(config, '', false, false);
       for (const { propertyName } of metadatas) presets[propertyName] = undefined;
       Object.assign(presets, new config());
@@ -108,5 +113,42 @@ describe('settings', () => {
       return [name];
     });
     expect(listed.sort()).toEqual(own.sort());
+  });
+});
+
+describe('secrets of containers', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clarity-env-'));
+  const file = join(folder, '.env');
+  const command = (...args: string[]) =>
+    spawnSync(process.execPath, [resolve('dist/stack/containers/env.js'), ...args], { cwd: folder, encoding: 'utf8' });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('are those that docker-compose.yml asks for, which says where they come from', () => {
+    const composition = readFileSync('docker-compose.yml', 'utf8');
+    const asked = [...composition.matchAll(/\$\{([A-Z_]+):\?([^}]*)\}/g)];
+    expect(new Set(asked.map(([, , hint]) => hint))).toEqual(new Set(['run npm run compose:env']));
+    const names = new Set(asked.map(([, name]) => name!));
+    expect([...names].sort()).toEqual(['CLARITY_ADMIN_EMAIL', ...Object.keys(newSecrets())].sort());
+    // The local stack reads .env, too: none of its settings may change by what containers need.
+    expect([...names].filter((name) => settingNames.includes(name as keyof StackSettings))).toEqual([]);
+  });
+
+  it('are written for the owner only, and replaced only on demand', () => {
+    expect(command('--help').stdout).toContain('npm run compose:env');
+    expect(command('--nope').status).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(command().status).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const first = readFileSync(file, 'utf8');
+    const refused = command();
+    expect([refused.status, readFileSync(file, 'utf8')]).toEqual([1, first]);
+    expect(refused.stdout).toContain('--force');
+    expect(command('--force').status).toBe(0);
+    expect(readdirSync(folder)).toHaveLength(2);
+    const both = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    expect(both).toContain(first);
+    const values = both.map((text) => text.match(/(?<==).+$/gm)!.filter((value) => !value.includes('@')));
+    expect(new Set(values.flat()).size).toBe(2 * Object.keys(newSecrets()).length);
   });
 });

@@ -1,7 +1,15 @@
-import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
 import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { serviceNames, topology } from '#common/contracts/topology';
+import { outsideSubscriber } from './nats-config.js';
 
 const second = 1_000;
 const day = 24 * 60 * 60 * second;
@@ -20,6 +28,14 @@ export const streamConfigs: readonly (Partial<StreamConfig> & { name: string })[
   duplicate_window: nanos(120 * second),
 }));
 
+/** Gives a stream the durable consumer through which whoever listens from outside misses nothing. */
+const provideDurable = (manager: JetStreamManager, stream: string) =>
+  manager.consumers.add(stream, {
+    durable_name: outsideSubscriber,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+  });
+
 /** Makes the streams that are missing; answers their names. */
 export async function createMissingStreams(manager: JetStreamManager): Promise<string[]> {
   const existing = new Set<string>();
@@ -28,6 +44,7 @@ export async function createMissingStreams(manager: JetStreamManager): Promise<s
   for (const config of streamConfigs) {
     if (existing.has(config.name)) continue;
     await manager.streams.add(config);
+    await provideDurable(manager, config.name);
     created.push(config.name);
   }
   return created;
@@ -43,5 +60,6 @@ export async function alignStreams(manager: JetStreamManager): Promise<void> {
       if (!differs) throw error;
       await manager.streams.update(config.name, config);
     }
+    await provideDurable(manager, config.name);
   }
 }

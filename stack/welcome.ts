@@ -23,6 +23,8 @@ export function welcome(url: string, settings: StackSettings, withDemo: boolean)
     ...accounts.map((one) => `  ${one.email.padEnd(width)}  ${one.password.padEnd(25)}  ${one.role}`),
     '',
     ...(settings.SMTP_URL ? [] : [`Mail is caught, not sent: ${caughtMailOf(settings).page} shows it`, '']),
+    `API reference, with sign-in and guides: ${url}/docs`,
+    '',
     'Try in another terminal',
     `  curl -s ${url}/health/ready`,
     `  TOKEN=$(curl -s '${url}/auth/v1/token?grant_type=password' -H 'content-type: application/json' \\`,

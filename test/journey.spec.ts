@@ -1,30 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { serviceNames } from '#common/contracts/index';
 import { eventually, type HttpClient } from '#common/testing/index';
-import { defaultAdminPassword } from '#stack/settings';
-import { LocalStack, type StackFile } from './local-stack.js';
-import { nestSubscriber, oldSubscriber, plainSubscriber, type Subscriber } from './subscribers.js';
+import { type JourneyPlace, openPlace, signUp } from './journey-place.js';
+import type { Subscriber } from './subscribers.js';
 
-let stack: LocalStack;
-let file: StackFile;
-let gateway: HttpClient;
-let subscribers: Record<'plain' | 'old' | 'nest', Subscriber>;
+let place: JourneyPlace;
+let subscribers: Subscriber[] = [];
 
 beforeAll(async () => {
-  stack = await LocalStack.start();
-  file = await stack.file();
-  gateway = await stack.http();
-  const [plain, old, nest] = await Promise.all([
-    plainSubscriber(file.nats),
-    oldSubscriber(file.nats),
-    nestSubscriber(file.nats),
-  ]);
-  subscribers = { plain, old, nest };
+  place = await openPlace();
 }, 180_000);
 
 afterAll(async () => {
-  for (const subscriber of Object.values(subscribers ?? {})) await subscriber.close();
-  expect(await stack?.stop()).toBe(0);
+  for (const subscriber of subscribers) await subscriber.close();
+  await place?.stop();
 }, 60_000);
 
 const customer = {
@@ -52,14 +44,11 @@ describe('the main job, from sign-up to license.expired', () => {
   };
 
   it('signs up and creates an organization, which has its trial license', async () => {
-    const signUp = await gateway.post('/auth/v1/signup', {
-      email: `Ada-${Date.now()}@Example.com`,
-      password: 'correct horse battery',
-    });
-    expect(signUp.status).toBe(200);
-    userId = signUp.body.user.id;
-    user = gateway.as(signUp.body.access_token);
+    const { id, token } = await signUp(place, `Ada-${Date.now()}@Example.com`);
+    userId = id;
+    user = place.gateway.as(token);
     organizationId = (await expect201(user.post('/v1/organizations', { name: 'Analytical Engines' }))).id;
+    subscribers = await place.listen({ url: place.gateway.url, token });
     const { body } = await user.get('/v1/licenses');
     expect(body.data).toHaveLength(1);
     expect(body.data[0]).toMatchObject({
@@ -82,7 +71,7 @@ describe('the main job, from sign-up to license.expired', () => {
     expect(body.addresses).toHaveLength(1);
     expect(body.organizations).toMatchObject([{ organizationId }]);
     await eventually(() => {
-      const links = subscribers.plain.heard.filter(
+      const links = subscribers[0]!.heard.filter(
         ({ type, data }) => type === 'customer.linked' && data.customerId === customerId,
       );
       expect(links.map(({ data }) => data.linkType).sort()).toEqual(['organization', 'user']);
@@ -105,11 +94,9 @@ describe('the main job, from sign-up to license.expired', () => {
   });
 
   it('lets the license pass: exactly one license.expired, and writes are refused within a second', async () => {
-    const signIn = await gateway.post('/auth/v1/token?grant_type=password', {
-      email: 'admin@clarity.example',
-      password: defaultAdminPassword,
-    });
-    admin = gateway.as(signIn.body.access_token);
+    const signIn = await place.gateway.post('/auth/v1/token?grant_type=password', place.admin);
+    expect(signIn.status).toBe(200);
+    admin = place.gateway.as(signIn.body.access_token);
     const expirationDate = new Date(Date.now() + 1_500);
     const renewed = await admin.post(`/v1/licenses/${licenseId}/renew`, {
       expirationDate: expirationDate.toISOString(),
@@ -117,7 +104,7 @@ describe('the main job, from sign-up to license.expired', () => {
     expect(renewed.status).toBe(200);
     const expired = ({ heard }: Subscriber) =>
       heard.filter(({ type, data }) => type === 'license.expired' && data.licenseId === licenseId);
-    await eventually(() => expect(expired(subscribers.plain)).toHaveLength(1));
+    await eventually(() => expect(expired(subscribers[0]!)).toHaveLength(1));
     expect(Date.now() - expirationDate.getTime()).toBeLessThan(2_000);
     for (const refused of [
       user.post('/v1/customers', customer),
@@ -136,9 +123,9 @@ describe('the main job, from sign-up to license.expired', () => {
       expect((await user.get(path)).status).toBe(200);
     }
     await eventually(() => {
-      for (const subscriber of Object.values(subscribers)) expect(expired(subscriber)).toHaveLength(1);
+      for (const subscriber of subscribers) expect(expired(subscriber)).toHaveLength(1);
     });
-    expect(new Set(Object.values(subscribers).map((subscriber) => expired(subscriber)[0]!.id)).size).toBe(1);
+    expect(new Set(subscribers.map((subscriber) => expired(subscriber)[0]!.id)).size).toBe(1);
   });
 
   it('renews, and writing works again at once', async () => {
@@ -151,17 +138,27 @@ describe('the main job, from sign-up to license.expired', () => {
 
   it('leaves every outbox empty and every event published, each once', async () => {
     await eventually(async () => {
-      for (const url of Object.values(file.databases)) {
-        const client = new pg.Client({ connectionString: url });
-        await client.connect();
-        const { rows } = await client.query(
-          `SELECT (SELECT count(*)::int FROM events.outbox) AS waiting, published_sequence = next_sequence - 1 AS published FROM events.head`,
-        );
-        await client.end();
-        expect(rows).toEqual([{ waiting: 0, published: true }]);
+      for (const service of serviceNames) {
+        const { head, outbox } = (await admin.get(`/v1/admin/events/${service}`)).body;
+        expect([service, outbox.size, head.publishedSequence]).toEqual([service, 0, head.sequence]);
       }
     });
-    const ids = subscribers.plain.heard.map(({ id }) => id);
+    const ids = subscribers[0]!.heard.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+/** It is written for the local stack and its demo data. */
+const describeHere = process.env.JOURNEY_GATEWAY ? describe.skip : describe;
+
+describeHere('the guide to the first five minutes', () => {
+  it('says what to type, and that works', async () => {
+    const guide = readFileSync('docs/guides/first-five-minutes.md', 'utf8');
+    const typed = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block).join('');
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', typed], {
+      env: { ...process.env, URL: place.gateway.url },
+    });
+    for (const shown of ['"Analytical Engines"', '"Grace Hopper"', '"role": "user"', '"code": "validation_failed"'])
+      expect(stdout).toContain(shown);
   });
 });

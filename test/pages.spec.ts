@@ -7,6 +7,7 @@ import type { PageQuery } from '#common/http/index';
 import { rowsRead, TestStack } from '#common/testing/index';
 import type { PhoneNumbers } from '../services/crm/src/contacts/phone-numbers.js';
 import { CustomersReader } from '../services/crm/src/customers/customers.reader.js';
+import type { CustomersQuery } from '../services/crm/src/customers/dto/customers-query.dto.js';
 import type { InvitationMails } from '../services/identity/src/invitations/invitation-mails.js';
 import { ProfilesService } from '../services/identity/src/profiles/profiles.service.js';
 import type { ExpiryNotices } from '../services/licensing/src/expiry/expiry-notices.js';
@@ -57,7 +58,10 @@ const lists: readonly List[] = [
         SELECT 'Ada L', 'Ada', 'L', at FROM ${times} RETURNING id)
       INSERT INTO customer_organization (customer_id, organization_id) SELECT id, $1::uuid FROM customer`,
     ask: (unitOfWork, _organizationId, query) =>
-      new CustomersReader(unitOfWork, {} as PhoneNumbers).list(context, query),
+      new CustomersReader(unitOfWork, { normalize: (phone: string) => phone } as unknown as PhoneNumbers).list(
+        context,
+        query,
+      ),
   },
 ];
 
@@ -91,4 +95,46 @@ describe.each(lists)('the list of $name', (list) => {
       }
     }
   });
+});
+
+describe('customers that few filters fit', () => {
+  it.each(['email', 'phone', 'city', 'state', 'country', 'updatedAfter'])(
+    'are found by %s without reading the others',
+    async (field) => {
+      const { app } = await stack.database('crm');
+      const [organizationId] = await filled();
+      const value = { email: 'rare@example.com', phone: '+442079460999', updatedAfter: '2030-01-01T00:00:00.000Z' }[
+        field
+      ];
+      const query = { limit: 25, sort: '-createdAt', [field]: value ?? 'Rare' } as CustomersQuery;
+      const statement = await statementOf(lists[2]!, organizationId, query);
+      // It is not a named statement, so it is planned for its values each time.
+      expect(statement.unnamed).toBe(true);
+      const { most, removed } = await rowsRead(app, { organizationId }, statement, 'force_custom_plan');
+      expect({ field, most, removed }).toEqual({ field, most: 5, removed: 0 });
+    },
+  );
+
+  let organization: string | undefined;
+
+  /** An organization of 3000 customers, of whom five have what nobody else has. */
+  async function filled(): Promise<[string]> {
+    if (organization !== undefined) return [organization];
+    organization = randomUUID();
+    const sql = (text: string) => stack.sql('crm', text, [organization]);
+    await sql(lists[2]!.insert);
+    const rare = `(row_number() OVER (ORDER BY customer_id)) % 600 = 1`;
+    const of = `FROM customer_organization WHERE organization_id = $1`;
+    await sql(`INSERT INTO customer_email (customer_id, email, email_lower)
+      SELECT customer_id, e, e FROM (SELECT customer_id, CASE WHEN ${rare} THEN 'rare' ELSE customer_id::text END || '@example.com' AS e ${of}) AS x`);
+    await sql(`INSERT INTO customer_phone (customer_id, phone, phone_e164)
+      SELECT customer_id, 'x', CASE WHEN ${rare} THEN '+442079460999' ELSE customer_id::text END ${of}`);
+    await sql(`INSERT INTO customer_address (customer_id, city, state, country)
+      SELECT customer_id, c, c, c FROM (SELECT customer_id, CASE WHEN ${rare} THEN 'Rare' ELSE 'York' END AS c ${of}) AS x`);
+    await sql(`UPDATE customers SET updated_at = '2031-01-01' WHERE id IN
+      (SELECT customer_id FROM customer_email JOIN customer_organization AS l USING (customer_id)
+       WHERE email_lower = 'rare@example.com' AND l.organization_id = $1)`);
+    await stack.sql('crm', 'VACUUM ANALYZE');
+    return [organization];
+  }
 });

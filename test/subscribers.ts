@@ -4,6 +4,10 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, type MicroserviceOptions, NatsContext, Payload, Transport } from '@nestjs/microservices';
 import { connect } from '@nats-io/transport-node';
 import { connect as connectOldClient, type MsgHdrs } from 'nats';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { StackFile } from './local-stack.js';
 
 /** An event as somebody who knows nothing of Clarity receives it. */
@@ -80,4 +84,19 @@ export async function nestSubscriber({ url, user, password }: Nats): Promise<Sub
   });
   await app.listen();
   return { heard: heardByNest, close: () => app.close() };
+}
+
+/** A subscriber of the guides, in a process of its own, by the lines that it prints of licenses. */
+export async function guideSubscriber(name: string, { url, user, password }: Nats): Promise<Subscriber> {
+  const child = spawn(process.execPath, [resolve('dist', 'docs', 'guides', 'examples', `${name}-subscriber.js`)], {
+    env: { ...process.env, NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const heard: Heard[] = [];
+  const reading = createInterface(child.stdout).on('line', (line) => {
+    const [type, id, licenseId] = line.split(' ');
+    if (licenseId !== undefined) heard.push({ type: type!, id, data: { licenseId } });
+  });
+  await once(reading, 'line', { signal: AbortSignal.timeout(60_000) });
+  return { heard, close: async () => void child.kill('SIGKILL') };
 }

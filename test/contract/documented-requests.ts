@@ -1,4 +1,4 @@
-import { serviceOf } from '../../services/gateway/src/routes.js';
+import { routeOf } from '../../services/gateway/src/routes.js';
 import { type Answered, ask } from '../walls/asking.js';
 import type { Kind } from '../walls/kinds.js';
 import { requests } from '../walls/requests/index.js';
@@ -38,18 +38,20 @@ export class DocumentedRequests {
     const { world } = this;
     const kind = kindOf(operation);
     const route = `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
-    const application = serviceOf(path.replace('{source}', 'crm')) ?? 'gateway';
+    const application = routeOf(path.replace('{source}', 'crm'))?.[1] ?? 'gateway';
     const prepare = requests[application]![route]!;
     const prepared = await prepare({ world, kind, name: 'b', tenant: world.b, isRefused: false });
     const token =
       prepared.token ?? (kind === 'platform' ? world.tokenOf(kind) : world.personOfB(kind)?.session.access_token);
     const target = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(prepared.params![name]!));
-    const query = operation.parameters
-      .filter((one) => one.in === 'query' && one.example !== undefined && !opaque.has(one.name))
-      .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`);
+    const query = new URLSearchParams();
+    for (const { name, in: place, example } of operation.parameters) {
+      if (place === 'query' && example !== undefined && !opaque.has(name)) query.set(name, String(example));
+    }
+    new URLSearchParams(prepared.query).forEach((value, name) => query.set(name, value));
     const content = operation.requestBody?.content['application/json'];
     const body = content && JSON.stringify(content.example);
-    const answer = await this.send(route, { method, target: `${target}?${query.join('&')}`, body }, token);
+    const answer = await this.send(route, { method, target: `${target}?${query.toString()}`, body }, token);
     if (answer.status === 400 && /"validation_failed"/.test(answer.text))
       this.tell(route, 'its example is refused', answer);
   }

@@ -149,6 +149,10 @@ describe('readiness and metrics', () => {
       'clarity_outbox_oldest_seconds{',
       'clarity_unpublished_events{',
       'clarity_deletions_open{',
+      'clarity_database_connections_limit{role="app"',
+      'clarity_database_wait_seconds_count{service="crm",role="system"',
+      'clarity_event_loop_utilization{',
+      'clarity_http_request_seconds_count{service="crm",method="GET",route="/health/ready",status="2xx"',
       'nodejs_eventloop_lag_p99_seconds{',
       'process_cpu_seconds_total{',
     ]) {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { Reconciliation } from '#common/copies/index';
-import { eventually } from '#common/testing/index';
+import { applyGoldenEvents, eventually } from '#common/testing/index';
 import { defineConversations } from '../src/conversations.definition.js';
 import { eventsOf, type House, startHouse } from './house.js';
 
@@ -215,4 +215,9 @@ describe('an erasure', () => {
     await Promise.all([finished(slow), finished(quick)]);
     expect(await left(slow)).toBe(0);
   });
+});
+
+describe('events as they were published', () => {
+  it('are applied today, all of them', () =>
+    applyGoldenEvents(house.stack, 'conversations', [house.identity.events, house.licensing.events]));
 });

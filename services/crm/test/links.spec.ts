@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Reconciliation } from '#common/copies/index';
-import { eventually } from '#common/testing/index';
+import { applyGoldenEvents, eventually } from '#common/testing/index';
 import { ada, type CrmMember, CrmStack } from './crm-stack.js';
 
 let crm: CrmStack;
@@ -467,4 +467,9 @@ describe('deletions that a snapshot tells of, not events', () => {
     await eventually(() => expect(replica.get(Reconciliation).unheardReferences).toBe(1));
     expect(await replica.get(Reconciliation).reconcile('identity')).toEqual({ drift: 0, postponed: 0 });
   }, 60_000);
+});
+
+describe('events as they were published', () => {
+  it('are applied today, all of them', () =>
+    applyGoldenEvents(crm.stack, 'crm', [crm.identity.events, crm.licensing.events]));
 });

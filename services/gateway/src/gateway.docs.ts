@@ -14,7 +14,7 @@ import {
 import { FeedController } from './feed/feed.controller.js';
 import { HealthController } from './health/health.controller.js';
 import type { GatewayReadiness, ServiceReadiness } from './health/readiness.js';
-import { OpenApiController } from './documents/openapi.controller.js';
+import { DocumentsController } from './documents/documents.controller.js';
 import { WelcomeController } from './welcome.controller.js';
 
 const reasons = listOf(text('crm is degraded'));
@@ -38,6 +38,19 @@ data: {"specversion":"1.0","type":"customer.created","source":"/clarity/crm"}
 
 `;
 
+/** A document that is sent only to who does not have it. */
+const documentDoc = (example: object) => {
+  const etag = text('"BsxwbaAZQmGZLCGyMzqWkA"');
+  const headers = { etag, 'cache-control': text('no-cache'), vary: text('origin, accept-encoding') };
+  return {
+    answers: {
+      200: { description: 'The document.', schema: anyObject(example), headers },
+      304: { description: 'It is the one that `If-None-Match` names.', headers },
+    },
+    headers: { 'if-none-match': etag },
+  };
+};
+
 export default [
   docsOf(WelcomeController, 'Gateway', {
     welcome: {
@@ -45,27 +58,18 @@ export default [
       summary: 'Read where to go from here',
       answer: component('Welcome', {
         name: text('Clarity'),
+        docs: text('/docs'),
         health: text('/health/ready'),
         paths: listOf(text('/v1/customers')),
       }),
     },
   }),
-  docsOf(OpenApiController, 'Gateway', {
-    read: {
-      id: 'getOpenApi',
-      summary: 'Read this document',
-      answers: {
-        200: {
-          description: 'The document.',
-          schema: anyObject({ openapi: '3.1.0' }),
-          headers: { etag: text('"BsxwbaAZQmGZLCGyMzqWkA"'), 'cache-control': text('public, max-age=300') },
-        },
-        304: {
-          description: 'It is the one that `If-None-Match` names.',
-          headers: { etag: text('"BsxwbaAZQmGZLCGyMzqWkA"') },
-        },
-      },
-      headers: { 'if-none-match': text('"BsxwbaAZQmGZLCGyMzqWkA"') },
+  docsOf(DocumentsController, 'Gateway', {
+    openApi: { id: 'getOpenApi', summary: 'Read this document', ...documentDoc({ openapi: '3.1.0' }) },
+    asyncApi: {
+      id: 'getAsyncApi',
+      summary: 'Read the AsyncAPI document of all events',
+      ...documentDoc({ asyncapi: '3.1.0' }),
     },
   }),
   docsOf(HealthController, 'Gateway', {

@@ -21,12 +21,15 @@ export const routes: readonly (readonly [path: string, service: ServiceName])[] 
 const covers = (prefix: string, path: string): boolean =>
   path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 
-/** The service behind a path, undefined where the gateway answers itself. */
-export const serviceOf = (path: string): ServiceName | undefined =>
-  routes.find(([prefix]) => covers(prefix, path))?.[1];
+/** The route that a path belongs to, undefined where the gateway answers itself. */
+export const routeOf = (path: string): (typeof routes)[number] | undefined =>
+  routes.find(([prefix]) => covers(prefix, path));
 
 /** Paths on which errors are told as Supabase Auth tells them. */
 export const isAuthPath = (path: string): boolean => covers('/auth/v1', path);
+
+/** What is asked by whoever watches over the process, as often as it likes. */
+export const isHealthPath = (path: string): boolean => covers('/health', path);
 
 /**
  * Ways to write a path that another reader may take for a different one: empty and dot segments, backslashes, a

@@ -1,41 +1,57 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyServerFactory } from 'fastify';
+import type { FastifyInstance, FastifyServerFactory } from 'fastify';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Logger } from 'pino';
-import { createAdapter, useHttpConventions } from '#common/http/index';
-import { createLogger, NestLogger } from '#common/observability/index';
-import { corsOrigins, type GatewayConfig, trustedProxies } from './gateway.config.js';
+import { createAdapter, giveUpStalled, serverTimeouts, useHttpConventions } from '#common/http/index';
+import {
+  adoptingTraces,
+  createLogger,
+  Metrics,
+  NestLogger,
+  RequestMetrics,
+  startTracing,
+} from '#common/observability/index';
+import { corsOrigins, demoAccount, type GatewayConfig, trustedProxies } from './gateway.config.js';
+import { servePages } from './documents/pages.js';
+import { ServedFiles } from './documents/served-files.js';
 import { GatewayModule } from './gateway.module.js';
+import { observeUpstreams } from './metrics/upstream-metrics.js';
+import { AddressLimit } from './limits/address-limit.js';
 import { Cors } from './proxy/cors.js';
-import { front } from './proxy/front.js';
+import { front, type FrontOptions } from './proxy/front.js';
 import { Upstreams } from './proxy/upstreams.js';
-
-/** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
-const stalledTimeout = 75_000;
 
 /** The gateway put together; nothing of it runs yet. */
 export async function createGateway(config: GatewayConfig) {
   const logger = createLogger('gateway', config.LOG_LEVEL);
-  const upstreams = new Upstreams(config);
-  const adapter = createAdapter(logger, { serverFactory: serverFactory(config, upstreams, logger) });
+  const upstreams = new Upstreams(config, logger);
+  const limit = new AddressLimit(config, logger);
+  const files = new ServedFiles();
+  files.addJson('/docs/account.json', demoAccount(config));
+  const metrics = new Metrics('gateway');
+  observeUpstreams(metrics, upstreams);
+  const tracing = await startTracing('gateway', config, logger);
+  const requestTimeout = config.REQUEST_TIMEOUT * 1_000;
+  const parts = { upstreams, limit, logger, tracing, metrics: new RequestMetrics(metrics) };
   const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.before(upstreams, trustedProxies(config)),
-    adapter,
+    GatewayModule.of({ config, upstreams, metrics, tracing, files, limit }),
+    createAdapter(logger, { requestTimeout, serverFactory: serverFactory(config, parts) }),
     {
       logger: new NestLogger(logger),
       abortOnError: false,
       bodyParser: false,
     },
   );
-  return { app, logger };
+  return { app, limit, logger, files };
 }
 
 /** Starts the gateway. It listens before the services behind it can be reached; /health/ready names those that can't. */
 export async function startGateway(config: GatewayConfig): Promise<{ app: NestFastifyApplication; url: string }> {
-  const { app, logger } = await createGateway(config);
-  useHttpConventions(app, logger);
+  const { app, limit, logger, files } = await createGateway(config);
+  useHttpConventions(app, logger, { tracing: adoptingTraces });
+  servePages(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, files);
+  limit.start();
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
   const { port } = app.getHttpServer().address() as AddressInfo;
   const url = `http://${config.SERVICE_HOST}:${port}`;
@@ -43,20 +59,21 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
   return { app, url };
 }
 
+type FrontParts = Pick<FrontOptions, 'upstreams' | 'limit' | 'logger' | 'tracing' | 'metrics'>;
+
 const serverFactory =
-  (config: GatewayConfig, upstreams: Upstreams, logger: Logger): FastifyServerFactory =>
-  (own, options) => {
-    const { requestTimeout, keepAliveTimeout } = options as { requestTimeout: number; keepAliveTimeout: number };
-    const server = createServer({ requestTimeout, keepAliveTimeout, requireHostHeader: false });
+  (config: GatewayConfig, parts: FrontParts): FastifyServerFactory =>
+  (own) => {
+    const requestTimeout = config.REQUEST_TIMEOUT * 1_000;
+    const server = giveUpStalled(createServer({ ...serverTimeouts(requestTimeout), requireHostHeader: false }));
     const listener = front({
-      upstreams,
+      ...parts,
       own,
-      logger,
-      accessLog: logger.child({}, { redact: [] }),
+      accessLog: parts.logger.child({}, { redact: [] }),
       cors: new Cors(corsOrigins(config)),
       trustedProxies: trustedProxies(config),
       isClosing: () => !server.listening,
+      takeWithin: requestTimeout,
     });
-    server.setTimeout(stalledTimeout);
     return server.on('request', listener).on('checkContinue', listener).on('checkExpectation', listener);
   };

@@ -5,7 +5,7 @@ import { routes } from './routes.js';
 @Controller()
 export class WelcomeController {
   @Get()
-  welcome(): { name: string; health: string; paths: readonly string[] } {
-    return { name: 'Clarity', health: '/health/ready', paths: routes.map(([path]) => path) };
+  welcome(): { name: string; docs: string; health: string; paths: readonly string[] } {
+    return { name: 'Clarity', docs: '/docs', health: '/health/ready', paths: routes.map(([path]) => path) };
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { ServiceName } from '#common/contracts/index';
 import { send, sendRaw, valuesOf } from './client.js';
 import { TestGateway } from './test-gateway.js';
@@ -127,13 +128,23 @@ describe('the OpenAPI document', () => {
     expect(JSON.parse(text)).toMatchObject({ openapi: '3.1.0', paths: { '/v1/customers': expect.anything() } });
     expect(headers).toMatchObject({
       'content-type': 'application/json; charset=utf-8',
-      'cache-control': 'public, max-age=300',
+      'cache-control': 'no-cache',
       'access-control-allow-origin': origin,
     });
     const askAgain = (tag: string) => send(gateway.url, '/openapi.json', { headers: { 'if-none-match': tag } });
     const known = await askAgain(`"another", W/${headers['etag']}`);
     expect([known.status, known.text, known.headers['etag']]).toEqual([304, '', headers['etag']]);
     expect((await askAgain('"another"')).text).toBe(text);
+  });
+});
+
+describe('a request that cannot be read', () => {
+  it('is told in a problem document, of which HEAD gets the head alone', async () => {
+    const ask = (method: string) =>
+      sendRaw(gateway.url, `${method} /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const [read, head] = await Promise.all([ask('GET'), ask('HEAD')]);
+    expect(read).toMatch(/^HTTP\/1.1 431 .*\r\n\r\n\{.*"headers_too_large"/s);
+    expect(head).toMatch(/^HTTP\/1.1 431 .*\r\ntraceparent: 00-\w+-\w+-00\r\n.*\r\n\r\n$/s);
   });
 });
 
@@ -223,7 +234,7 @@ describe('headers', () => {
     expect(handedOn).toMatch(new RegExp(`^00-${traceId}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
     expect(headers.traceparent).toBe(handedOn);
     await send(gateway.url, '/v1/customers', { headers: { traceparent: 'nonsense' } });
-    expect(crm.last.headers.traceparent).toMatch(/^00-(?!4bf9)[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(crm.last.headers.traceparent).toMatch(/^00-(?!4bf9)[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
   it.each([
@@ -326,5 +337,99 @@ describe('cross-origin requests', () => {
       headers: { origin },
     });
     expect(production.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+});
+
+describe('the reference', () => {
+  const bytesOf = ({ text }: { text: string }) => Buffer.from(text, 'latin1');
+  const pages = ['/docs', '/docs/events', '/docs/guides', '/docs/guides/events'];
+  const linked = (html: string) => [...html.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, path]) => path!);
+
+  it.each(pages)('%s is a page that loads nothing from elsewhere, and is asked for anew', async (path) => {
+    const { status, headers, text } = await send(gateway.url, path);
+    expect([status, headers['content-type'], headers['cache-control']]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+      'no-cache',
+    ]);
+    expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+    expect(headers).toMatchObject({ 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' });
+    const loaded = [...text.matchAll(/<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
+    expect(loaded.filter((url) => !/^\/docs\/assets\/|^data:,$/.test(url))).toEqual([]);
+    expect(text).not.toMatch(/<(?:script|style)>| style="| on\w+="/);
+    nobodyWasAsked();
+  });
+
+  it('has no dead link', async () => {
+    const texts = await Promise.all(pages.map(async (path) => (await send(gateway.url, path)).text));
+    const paths = new Set(texts.flatMap(linked).filter((path) => path.startsWith('/')));
+    expect(paths.size).toBeGreaterThan(8);
+    for (const path of paths) expect([path, (await send(gateway.url, path)).status]).toEqual([path, 200]);
+  });
+
+  it('keeps assets for ever, under names that change with their content', async () => {
+    const assets = linked((await send(gateway.url, '/docs')).text).filter((path) => path.startsWith('/docs/assets/'));
+    expect(assets.map((path) => path.replace(/.*\./, '')).sort()).toEqual(['css', 'js', 'js']);
+    for (const path of assets) {
+      const { headers } = await send(gateway.url, path, { method: 'HEAD' });
+      expect(headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    }
+  });
+
+  it.each([
+    ['br, gzip', 'br'],
+    ['gzip', 'gzip'],
+    ['deflate, GZIP;q=0.5', 'gzip'],
+    ['br;q=0, gzip;q=0.0', undefined],
+    ['', undefined],
+  ])('packs a document for who takes %j as %s', async (accepted, encoding) => {
+    const plain = bytesOf(await send(gateway.url, '/asyncapi.json'));
+    const packed = await send(gateway.url, '/asyncapi.json', { headers: { 'accept-encoding': accepted } });
+    expect([packed.headers['content-encoding'], packed.headers.vary]).toEqual([encoding, 'origin, accept-encoding']);
+    const unpack = { br: brotliDecompressSync, gzip: gunzipSync }[encoding!] ?? ((bytes: Buffer) => bytes);
+    expect(unpack(bytesOf(packed)).equals(plain)).toBe(true);
+    expect(JSON.parse(plain.toString())).toMatchObject({ asyncapi: '3.1.0' });
+  });
+
+  it('sends a document once to whoever has it, and only its head when asked for that', async () => {
+    const { headers, text } = await send(gateway.url, '/asyncapi.json');
+    const known = await send(gateway.url, '/asyncapi.json', { headers: { 'if-none-match': `"x", W/${headers.etag}` } });
+    expect([known.status, known.text, known.headers.etag]).toEqual([304, '', headers.etag]);
+    const head = await send(gateway.url, '/asyncapi.json', { method: 'HEAD' });
+    expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', String(text.length)]);
+    const packed = await send(gateway.url, '/asyncapi.json', {
+      headers: { 'accept-encoding': 'br', 'if-none-match': headers.etag! },
+    });
+    expect(packed.status).toBe(200);
+  });
+
+  it.each([
+    ['/docs/', 404],
+    ['/docs/nope', 404],
+    ['/docs/assets', 404],
+    ['/docs/assets/', 404],
+    ['/docs/index.html', 404],
+    ['/docs/events.html', 404],
+    ['/docs/events.html.br', 404],
+    ['/docs/constructor', 404],
+    ['/docs/../package.json', 400],
+    ['/docs/%2e%2e/package.json', 400],
+    ['/docs/..%2f..%2fpackage.json', 400],
+    ['/docs/assets/%2e%2e%5cevents', 400],
+    ['/docs/%00', 400],
+    [`/docs/${'a'.repeat(5_000)}`, 404],
+  ])('%s is no page: %i', async (path, status) => {
+    const { headers, ...answer } = await send(gateway.url, path);
+    expect([answer.status, headers['content-type']]).toEqual([status, 'application/problem+json; charset=utf-8']);
+  });
+
+  it('offers an account only where one is set', async () => {
+    expect(await send(gateway.url, '/docs/account.json')).toMatchObject({ status: 200, text: 'null' });
+    const url = await gateway.another({ DOCS_ACCOUNT: 'ada@example.com:pass:word' });
+    const { headers, text } = await send(url, '/docs/account.json');
+    expect([JSON.parse(text), headers['cache-control']]).toEqual([
+      { email: 'ada@example.com', password: 'pass:word' },
+      'no-store',
+    ]);
   });
 });

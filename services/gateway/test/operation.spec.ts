@@ -129,6 +129,8 @@ describe('settings', () => {
     [{ CORS_ORIGINS: 'secret' }, 'CORS_ORIGINS'],
     [{ CORS_ORIGINS: 'https://app.example.com/secret' }, 'CORS_ORIGINS'],
     [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS'],
+    [{ DOCS_ACCOUNT: 'secret' }, 'DOCS_ACCOUNT'],
+    [{ DOCS_ACCOUNT: 'ada@example.com:secret', NODE_ENV: 'production' }, 'DOCS_ACCOUNT'],
     [{ UPSTREAM_TIMEOUT: '0' }, 'UPSTREAM_TIMEOUT'],
     [{ UPSTREAM_TIMEOUT: 'secret' }, 'UPSTREAM_TIMEOUT'],
   ])('%j is refused by name, not by value', (bad, name) => {

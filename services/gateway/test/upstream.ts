@@ -23,10 +23,10 @@ export class Upstream {
     readonly url: string,
   ) {}
 
-  static async start(name: string, port = 0): Promise<Upstream> {
+  static async start(name: string, port = 0, host = '127.0.0.1'): Promise<Upstream> {
     const server = createServer({ keepAliveTimeout: 65_000 });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    const upstream = new Upstream(name, server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    const upstream = new Upstream(name, server, `http://${host}:${(server.address() as AddressInfo).port}`);
     server.on('connection', () => (upstream.connections += 1));
     server.on('request', (request, response) => {
       upstream.keep(request);

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { EventSourcePeer, eventually, type HttpClient, rowsRead, TestStack } from '#common/testing/index';
+import {
+  applyGoldenEvents,
+  EventSourcePeer,
+  eventually,
+  type HttpClient,
+  rowsRead,
+  TestStack,
+} from '#common/testing/index';
 import { auditStatement } from '../src/audit/audit.service.js';
 import { AuditRetention } from '../src/audit/audit-retention.js';
 import { AuditQuery } from '../src/audit/dto/audit-query.dto.js';
@@ -363,5 +370,12 @@ describe('the log only grows', () => {
     expect(await seen(member.id, ada.organizationId)).toBe(0);
     expect(await seen(other.id, ada.organizationId)).toBe(0);
     expect(await seen(ada.id, other.organizationId)).toBe(0);
+  });
+});
+
+describe('events as they were published', () => {
+  it('are applied today, all of them', async () => {
+    const conversations = await EventSourcePeer.start(stack, 'conversations');
+    await applyGoldenEvents(stack, 'identity', [licensing, crm, conversations]);
   });
 });

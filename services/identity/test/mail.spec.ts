@@ -55,6 +55,7 @@ describe('a mail', () => {
       expect(mails).toMatchObject([{ attempts: 1 }]);
       return mails;
     });
+    expect((await late.http.get('/metrics')).body).toMatch(/^clarity_mails_waiting\{service="identity"\} 1$/m);
     const twin = await startIdentity(other, { ...settings, ...mailSettings(`smtp://${loopback}:${port}`) });
     const up = await MailCatcher.start({ smtp: port, page: 0 });
     other.onStop(() => up.stop());

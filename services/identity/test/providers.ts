@@ -46,7 +46,7 @@ export class FalseIssuer {
     readonly publicKey: CryptoKey,
   ) {}
 
-  static async start(stack: TestStack): Promise<FalseIssuer> {
+  static async start(stack: Pick<TestStack, 'onStop'>): Promise<FalseIssuer> {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
     const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' };
     const server = createServer((request, response) => {

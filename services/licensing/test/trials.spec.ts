@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { LicenseFact } from '#common/auth/index';
 import { Reconciliation } from '#common/copies/index';
-import { eventually, type TestService } from '#common/testing/index';
+import { applyGoldenEvents, eventually, type TestService } from '#common/testing/index';
 import { type LicenseBody, LicensingHouse } from './licensing.js';
 
 const dayMs = 86_400_000;
@@ -207,4 +207,8 @@ describe('organizations that a snapshot tells of, not events', () => {
     );
     expect((await licensesOf(founded)).length).toBe(1);
   }, 40_000);
+});
+
+describe('events as they were published', () => {
+  it('are applied today, all of them', () => applyGoldenEvents(house.stack, 'licensing', [house.identity.events]));
 });

@@ -15,6 +15,7 @@ export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>
   gateway: {
     'GET /': nothing,
     'GET /openapi.json': nothing,
+    'GET /asyncapi.json': nothing,
     'GET /health/live': nothing,
     'GET /health/ready': nothing,
     'GET /v1/events': nothing,

@@ -1,10 +1,12 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { conventionsOf } from '../http/conventions.js';
 import { IdempotentRequest } from '../http/idempotency-key.js';
 import { Preconditions } from '../http/preconditions.js';
 import { Problem } from '../http/problem.js';
+import { assertWithin, tellQuota } from '../limits/quota.js';
+import type { RequestLimit } from '../limits/request-limit.js';
 import { type Policy, policyKey } from './policy.js';
 import type { TokenVerifier } from './token-verifier.js';
 
@@ -27,6 +29,8 @@ export class AuthorizationGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly verifier: TokenVerifier,
+    /** How often each caller may ask; absent for no limit. */
+    private readonly limit?: RequestLimit,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
@@ -50,6 +54,14 @@ export class AuthorizationGuard implements CanActivate {
       ...(preconditions && { preconditions }),
       ...(once && { once }),
     };
+    this.count(identity.userId, execution);
     return true;
+  }
+
+  private count(userId: string, execution: ExecutionContext): void {
+    const quota = this.limit?.take(userId);
+    if (!quota) return;
+    tellQuota(execution.switchToHttp().getResponse<FastifyReply>(), quota);
+    assertWithin(quota);
   }
 }

@@ -1,5 +1,6 @@
 import { Problem } from '../http/problem.js';
 import type { OwnerQuestions } from '../copies/owner-questions.js';
+import type { Trace } from '../observability/trace.js';
 import type { Authority } from '../database/unit-of-work.js';
 import { type AccessAnswer, type LicenseFact, licenses, profiles, users } from './copies.js';
 
@@ -24,20 +25,24 @@ export class OwnerAuthority implements Authority {
   constructor(private readonly questions: OwnerQuestions) {}
 
   /** Raises 429 above the limit per user, 503 when the owner is out of reach. */
-  async ask(what: 'access' | 'licenses', subject: { userId: string; organizationId: string | null }): Promise<void> {
-    if (what === 'access') await this.askAccess(subject.userId);
-    else if (subject.organizationId !== null) {
-      this.take(subject.userId);
-      await this.askLicenses(subject.organizationId);
+  async ask(
+    what: 'access' | 'licenses',
+    { userId, organizationId, trace }: { userId: string; organizationId: string | null; trace: Trace },
+  ): Promise<void> {
+    if (what === 'access') await this.askAccess(userId, userId, trace);
+    else if (organizationId !== null) {
+      this.take(userId);
+      await this.askLicenses(organizationId, trace);
     }
   }
 
   /** Brings the copy of one user and its profile up to date; counted against the limit of the user who asks. */
-  async askAccess(userId: string, askerId = userId): Promise<AccessAnswer> {
+  async askAccess(userId: string, askerId = userId, trace?: Trace): Promise<AccessAnswer> {
     this.take(askerId);
     return this.questions.ask<AccessAnswer>({
       subject: 'identity.ask.access',
       body: { userId },
+      trace,
       facts: ({ user, profile }) => [user, profile],
       keep: (tx, { user, profile }) => {
         if (user) users.keep(tx, user);
@@ -46,10 +51,11 @@ export class OwnerAuthority implements Authority {
     });
   }
 
-  private async askLicenses(organizationId: string): Promise<void> {
+  private async askLicenses(organizationId: string, trace: Trace): Promise<void> {
     await this.questions.ask<LicenseFact[]>({
       subject: 'licensing.ask.licenses',
       body: { organizationId },
+      trace,
       facts: (answer) => answer,
       keep: (tx, answer) => licenses.keep(tx, ...answer),
     });

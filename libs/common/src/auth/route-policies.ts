@@ -2,6 +2,7 @@ import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { type Conventions, conventionsOf } from '../http/conventions.js';
+import { limitsOf } from '../limits/route-limits.js';
 import { type Policy, policyKey } from './policy.js';
 
 export interface Route {
@@ -11,10 +12,12 @@ export interface Route {
   /** Controller and method. */
   readonly handler: string;
   readonly policy: Policy | undefined;
-  /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
-  readonly declared: { readonly controller: object; readonly key: string };
   /** What it promises of ETag, If-Match, Idempotency-Key and Location. */
   readonly conventions: Conventions;
+  /** Prototype of the controller, and the name of its method: where decorators keep what they say. */
+  readonly declared: { readonly controller: object; readonly key: string };
+  /** Names of the limits that count requests to it. */
+  readonly limits: readonly string[];
 }
 
 const pathsOf = (target: object): string[] => [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
@@ -31,14 +34,16 @@ export function routesOf(app: INestApplicationContext): Route[] {
       const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
       if (method === undefined) return [];
       const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
+      const limits = limitsOf(handler, policy?.kind === 'public');
       return pathsOf(metatype!).flatMap((prefix) =>
         pathsOf(handler).map((path) => ({
           method: RequestMethod[method],
           path: joined(prefix, path),
           handler: `${name}.${key}`,
           policy,
-          declared: { controller: prototype, key },
           conventions: conventionsOf(metatype!, handler),
+          declared: { controller: prototype, key },
+          limits,
         })),
       );
     });

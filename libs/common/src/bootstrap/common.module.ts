@@ -63,11 +63,11 @@ function authorizationHandlers(name: ServiceName): Type[] {
   return [AuthorizationCopiesHandler, ...(topology[name].reads.includes('licensing') ? [LicenseCopiesHandler] : [])];
 }
 
-const guard: Provider = {
+const guardOf = ({ verifier, callers }: ServiceParts): Provider => ({
   provide: APP_GUARD,
-  inject: [Reflector, TokenVerifier],
-  useFactory: (reflector: Reflector, verifier: TokenVerifier) => new AuthorizationGuard(reflector, verifier),
-};
+  inject: [Reflector],
+  useFactory: (reflector: Reflector) => new AuthorizationGuard(reflector, verifier, callers?.limit),
+});
 
 @Global()
 @Module({})
@@ -88,7 +88,7 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
         ...provide(Feed, parts.feed),
         ...provide(StateReader, parts.state),
         ...operations.providers,
-        guard,
+        guardOf(parts),
       ],
       exports: shared.map((provider) => provider.provide),
     };
@@ -101,6 +101,7 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
     this.parts.keys.start();
     this.parts.reconciliation.start();
     this.parts.feed.start();
+    this.parts.callers?.start();
   }
 
   beforeApplicationShutdown(): Promise<void> {
@@ -109,8 +110,10 @@ export class CommonModule implements OnModuleInit, BeforeApplicationShutdown, On
 
   async onApplicationShutdown(): Promise<void> {
     const { keys, relay, reader, reconciliation } = this.parts;
+    this.parts.callers?.stop();
     await Promise.all([keys.stop(), relay.stop(), reader.stop(), reconciliation.stop()]);
     await this.parts.broker.stop();
     await Promise.all(this.parts.pools.map((pool) => pool.end()));
+    await this.parts.tracing.stop();
   }
 }

@@ -7,7 +7,7 @@ import { KeySet, type KeySource, remoteKeys } from '../auth/key-set.js';
 import { OwnerAuthority } from '../auth/owner-authority.js';
 import { TokenVerifier } from '../auth/token-verifier.js';
 import type { ServiceConfig } from '../config/service-config.js';
-import { authorizesByCopies, type ServiceName, topology } from '../contracts/topology.js';
+import { authorizesByCopies, limitSubject, type ServiceName, topology } from '../contracts/topology.js';
 import { Copies } from '../copies/copies.js';
 import { Offers } from '../copies/offers.js';
 import { OwnerQuestions } from '../copies/owner-questions.js';
@@ -22,8 +22,10 @@ import { LogReader } from '../events/log-reader.js';
 import { Relay } from '../events/relay.js';
 import { ReportedPositions } from '../events/reported-positions.js';
 import { Feed } from '../feed/index.js';
+import { AdmissionQueue, RequestLimit, SharedLimit } from '../limits/index.js';
 import { Metrics } from '../observability/metrics.js';
 import { StateReader } from '../observability/state-reader.js';
+import type { Tracing } from '../observability/tracing.js';
 import type { LongDeletions } from '../operations/heard-deletions.js';
 import type { Passing } from '../operations/sweep.js';
 
@@ -62,6 +64,9 @@ export class ServiceParts {
   readonly snapshots: Snapshots;
   readonly reconciliation: Reconciliation;
   readonly feed: Feed;
+  readonly admission: AdmissionQueue;
+  /** Requests of each caller, counted over all replicas; absent for no limit. */
+  readonly callers: SharedLimit | undefined;
   readonly metrics: Metrics;
   readonly state: StateReader;
 
@@ -69,15 +74,16 @@ export class ServiceParts {
     definition: ServiceDefinition,
     readonly schema: Schema,
     readonly logger: Logger,
+    readonly tracing: Tracing,
   ) {
     const { name, config, constraints } = definition;
     const pools = openPools(definition, logger);
-    const { app: pool, system: systemPool } = pools;
-    this.pools = [pool, systemPool];
-    this.broker = new Broker({ url: config.NATS_URL, user: config.NATS_USER, password: config.NATS_PASSWORD, logger });
-    const onEvents = (): void => this.relay.wake();
-    this.system = new SystemUnitOfWork({ pool: systemPool, schema, constraints, onEvents });
-    this.relay = new Relay(name, this.system, this.broker, logger);
+    this.pools = [pools.app, pools.system];
+    const { NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password } = config;
+    this.broker = new Broker({ url, user, password, logger, tracing });
+    const shared = { schema, constraints, onEvents: () => this.relay.wake() };
+    this.system = new SystemUnitOfWork({ ...shared, pool: pools.system });
+    this.relay = new Relay(name, this.system, this.broker, logger, tracing);
     this.reader = new LogReader(name, this.system, this.broker, logger);
     this.positions = new ReportedPositions(name, this.system, this.broker, logger);
     this.offers = new Offers(name, this.system, this.broker);
@@ -90,23 +96,22 @@ export class ServiceParts {
     this.verifier = new TokenVerifier(this.keys, `${config.PUBLIC_URL}/auth/v1`);
     this.metrics = new Metrics(name);
     this.state = new StateReader(this.system, pools, config.DELETION_DEADLINE, this.metrics);
-    const maxStalenessMs = config.AUTHORIZATION_MAX_STALENESS * 1_000;
-    const { authority } = this;
     this.unitOfWork = new UnitOfWork({
-      pool,
-      schema,
-      constraints,
-      onEvents,
-      maxStalenessMs,
-      ...(authority && { authority }),
+      ...shared,
+      pool: pools.app,
+      maxStalenessMs: config.AUTHORIZATION_MAX_STALENESS * 1_000,
+      ...(this.authority && { authority: this.authority }),
     });
     this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
     this.relay.tell(() => this.feed.wake());
-    this.observeCopies();
+    this.callers = callersOf(definition, this.broker);
+    this.admission = admissionOf(config, logger);
+    this.observeParts();
   }
 
-  private observeCopies(): void {
+  private observeParts(): void {
     const { metrics, reconciliation, snapshots } = this;
+    metrics.observeAdmission(this.admission);
     const add = (name: string, help: string, read: () => number): void =>
       metrics.observe(`clarity_copies_${name}`, help, read);
     add('drift_found_total', "Rows of read copies that differed from their owner's", () => reconciliation.driftFound);
@@ -135,6 +140,20 @@ function openPools({ name, config }: ServiceDefinition, logger: Logger): Readonl
       onError,
     }),
   };
+}
+
+const admissionOf = ({ REQUESTS_AT_ONCE, REQUEST_TIMEOUT }: ServiceConfig, logger: Logger): AdmissionQueue =>
+  new AdmissionQueue({
+    atOnce: () => REQUESTS_AT_ONCE,
+    timeout: REQUEST_TIMEOUT * 1_000,
+    onOverload: () => logger.warn('more is asked than can be done: requests are refused'),
+  });
+
+function callersOf({ name, config }: ServiceDefinition, broker: Broker): SharedLimit | undefined {
+  const quota = config.REQUEST_LIMIT_PER_CALLER;
+  return quota === 0
+    ? undefined
+    : new SharedLimit(broker, limitSubject(name), new RequestLimit({ policy: 'caller', quota }));
 }
 
 /** What every service keeps copies of, that its requests can be authorized. */

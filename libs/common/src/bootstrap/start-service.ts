@@ -14,7 +14,10 @@ import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
 import { networksOf } from '../http/client-address.js';
 import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
+import { useAdmission } from '../limits/use-admission.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
+import { RequestMetrics } from '../observability/request-metrics.js';
+import { startTracing } from '../observability/tracing.js';
 import { CommonModule } from './common.module.js';
 import { type ServiceDefinition, ServiceParts } from './service-parts.js';
 
@@ -34,9 +37,11 @@ export async function createService<Config extends ServiceConfig>(definition: Se
   const logger = createLogger(definition.name, definition.config.LOG_LEVEL);
   const schema = await new Schema({ entities: definition.entities }).load();
   const untyped = definition as unknown as ServiceDefinition;
-  const parts = new ServiceParts(untyped, schema, logger);
+  const tracing = await startTracing(definition.name, definition.config, logger);
+  const parts = new ServiceParts(untyped, schema, logger, tracing);
   const root = { module: ServiceModule, imports: [CommonModule.forService(untyped, parts), ...definition.imports] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger), {
+  const requestTimeout = definition.config.REQUEST_TIMEOUT * 1_000;
+  const app = await NestFactory.create<NestFastifyApplication>(root, createAdapter(logger, { requestTimeout }), {
     logger: new NestLogger(logger),
     abortOnError: false,
     bodyParser: false,
@@ -57,7 +62,12 @@ export async function startService<Config extends ServiceConfig>(
   const { name, config } = definition;
   const { app, parts, logger } = await createService(definition);
   requirePolicies(app);
-  useHttpConventions(app, logger, networksOf(config.TRUSTED_PROXIES));
+  useHttpConventions(app, logger, {
+    trustedProxies: networksOf(config.TRUSTED_PROXIES),
+    tracing: parts.tracing,
+    requests: new RequestMetrics(parts.metrics),
+  });
+  useAdmission(app, parts.admission, logger);
   await app.init();
   if (topology[name].reads.length > 0) await followEvents(app, definition, parts, logger);
   await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
@@ -70,7 +80,7 @@ export async function startService<Config extends ServiceConfig>(
 async function followEvents(
   app: NestFastifyApplication,
   { name, config }: Pick<ServiceDefinition<ServiceConfig>, 'name' | 'config'>,
-  { broker, metrics, snapshots, system }: ServiceParts,
+  { broker, metrics, snapshots, system, tracing }: ServiceParts,
   logger: Logger,
 ): Promise<void> {
   const strategy = new EventSubscriber({
@@ -80,6 +90,7 @@ async function followEvents(
     broker,
     snapshots,
     logger,
+    tracing,
   });
   metrics.observe(
     'clarity_events_dropped_total',

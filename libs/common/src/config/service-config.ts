@@ -23,9 +23,23 @@ export class HttpConfig {
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   LOG_LEVEL = 'info';
 
+  /** Seconds for which a request may arrive, one may be worked on, and an answer may wait for a client to take it: each. */
+  @IsInt()
+  @Min(1)
+  @Max(300)
+  REQUEST_TIMEOUT = 30;
+
   /** The origin that clients see: the gateway's. */
   @IsUrl(httpUrl)
   PUBLIC_URL = 'http://127.0.0.1:3000';
+
+  /**
+   * Base URL of a collector that takes OTLP over HTTP; traces are recorded only where it is named. The other variables of
+   * OpenTelemetry's SDK hold as well: OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_MAX_QUEUE_SIZE.
+   */
+  @IsOptional()
+  @IsUrl(httpUrl)
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }
 
 /** Settings of every service that owns a database. */
@@ -66,6 +80,23 @@ export class ServiceConfig extends HttpConfig {
   @IsString()
   @IsNotEmpty()
   NATS_PASSWORD!: string;
+
+  /**
+   * Requests that are worked on at once; the others wait, and are refused (503 `overloaded`) once there are always some that do.
+   * More than keep the connections to PostgreSQL busy would make all of them slower.
+   */
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  REQUESTS_AT_ONCE = 16;
+
+  /**
+   * Requests a minute of one caller to this service, over all of its replicas; they may come at once. 0 stands for no limit.
+   */
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000_000)
+  REQUEST_LIMIT_PER_CALLER = 6_000;
 
   /** Where identity answers; its JWKS verifies access tokens. */
   @IsOptional()

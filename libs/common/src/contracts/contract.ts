@@ -1,3 +1,4 @@
+import { ValidateIf } from 'class-validator';
 import type { ServiceName } from './topology.js';
 
 export interface EventContractOptions {
@@ -12,6 +13,9 @@ export interface EventContractOptions {
 }
 
 export type EventClass<Data extends object> = abstract new () => Data;
+
+/** The field is always there, and may be null. */
+export const OrNull = (): PropertyDecorator => ValidateIf((_data, value) => value !== null);
 
 const contracts = new Map<EventClass<object>, EventContractOptions>();
 

@@ -1,4 +1,11 @@
-export { allContracts, contractOf, EventContract, type EventClass, type EventContractOptions } from './contract.js';
+export {
+  allContracts,
+  contractOf,
+  EventContract,
+  OrNull,
+  type EventClass,
+  type EventContractOptions,
+} from './contract.js';
 export * from './conversations/index.js';
 export * from './crm/index.js';
 export * from './identity/index.js';

@@ -131,5 +131,8 @@ export const snapshotSubject = (owner: ServiceName): string => `${owner}.events.
 /** Subject on which an owner answers with digests of its rows, to compare copies with. */
 export const digestSubject = (owner: ServiceName): string => `${owner}.events.digest`;
 
+/** Subject on which the replicas of a process tell each other how much their clients asked for. */
+export const limitSubject = (process: ServiceName | 'gateway'): string => `${process}.limits`;
+
 /** Prefix of the reply inboxes of one NATS user. */
 export const inboxPrefix = (user: string): string => `_INBOX_${user}`;

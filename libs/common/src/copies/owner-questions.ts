@@ -2,7 +2,7 @@ import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import type { Tx } from '../database/tx.js';
 import type { Broker } from '../events/broker.js';
 import { unavailable } from '../http/problem.js';
-import { continueTrace } from '../observability/trace.js';
+import { continueTrace, type Trace } from '../observability/trace.js';
 import type { Fact } from './revision.js';
 
 /** How often an answer may be overtaken by a snapshot before the owner counts as out of reach. */
@@ -12,6 +12,8 @@ export interface OwnerQuestion<Answer> {
   /** `<owner>.ask.<what>`. */
   readonly subject: string;
   readonly body: object;
+  /** Of whoever asks first. */
+  readonly trace?: Trace | undefined;
   /** What the answer tells; nothing is kept of an answer without. */
   facts(answer: Answer): readonly (Fact | null)[];
   keep(tx: Tx, answer: Answer): void | Promise<void>;
@@ -57,12 +59,12 @@ export class OwnerQuestions {
   }
 
   private async put<Answer>(question: OwnerQuestion<Answer>): Promise<Answer> {
-    const { subject, body } = question;
+    const { subject, body, trace } = question;
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const answer = await this.broker.ask<Answer>(subject, body);
+      const answer = await this.broker.ask<Answer>(subject, body, trace);
       const facts = question.facts(answer).filter((fact) => fact !== null);
       if (facts.length === 0) return answer;
-      const isKept = await this.system.run({ trace: continueTrace(undefined) }, async (tx) => {
+      const isKept = await this.system.run({ trace: trace ?? continueTrace(undefined) }, async (tx) => {
         if (await isOvertaken(tx, subject.split('.')[0]!, facts)) return false;
         await question.keep(tx, answer);
         return true;

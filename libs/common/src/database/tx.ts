@@ -84,7 +84,7 @@ export class Tx {
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     const begin = this.begun ? [] : [{ text: 'BEGIN' }];
     this.collected.begun = true;
-    const results = await this.connection.send([...begin, ...this.takePending(), { text, values }]);
+    const results = await this.connection.send([...begin, ...this.takePending(), { text, values }], this.trace);
     return results.at(-1)!.rows as Row[];
   }
 
@@ -167,7 +167,7 @@ export class Tx {
       statements.push(outboxInsert(outbox.slice(first, first + eventsPerInsert)));
     }
     if (begun) statements.push({ text: 'COMMIT' });
-    await this.connection.send(statements);
+    await this.connection.send(statements, this.trace);
   }
 
   private takePending(): Statement[] {

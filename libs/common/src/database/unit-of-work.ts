@@ -12,7 +12,10 @@ import { RequestTx, Tx } from './tx.js';
 
 /** Asks the owner of an authorization fact about it and keeps the answer, before a copy's word refuses. */
 export interface Authority {
-  ask(what: NonNullable<Refusal['ask']>, subject: { userId: string; organizationId: string | null }): Promise<void>;
+  ask(
+    what: NonNullable<Refusal['ask']>,
+    subject: { userId: string; organizationId: string | null; trace: Trace },
+  ): Promise<void>;
 }
 
 export interface UnitOfWorkOptions {
@@ -54,7 +57,7 @@ export class UnitOfWork {
     if (early) return early;
     for (const asked = new Set<string>(); ;) {
       const sentAt = Date.now();
-      const [entered, result] = await this.send([this.enter(context), statement]);
+      const [entered, result] = await this.send([this.enter(context), statement], context.trace);
       const entry = entered!.rows[0] as unknown as Entry;
       const refusal = judge(entry, context.policy, this.options.maxStalenessMs);
       if (!refusal) {
@@ -73,7 +76,8 @@ export class UnitOfWork {
     statement: Statement,
   ): Promise<Row[] | undefined> {
     try {
-      const [, result] = await this.send([this.callers.enter(context, caller, this.callers.now()), statement]);
+      const entrance = this.callers.enter(context, caller, this.callers.now());
+      const [, result] = await this.send([entrance, statement], context.trace);
       return result!.rows as Row[];
     } catch (error) {
       if (!isMistaken(error)) throw error;
@@ -82,8 +86,8 @@ export class UnitOfWork {
     }
   }
 
-  private send(statements: readonly Statement[]): Promise<StatementResult[]> {
-    return this.guarded(() => withConnection(this.options.pool, (connection) => connection.send(statements)));
+  private send(statements: readonly Statement[], trace: Trace): Promise<StatementResult[]> {
+    return this.guarded(() => withConnection(this.options.pool, (connection) => connection.send(statements, trace)));
   }
 
   /**
@@ -140,9 +144,9 @@ export class UnitOfWork {
 
   private attempt<T>(context: RequestContext, work: (tx: RequestTx) => Promise<T>): Promise<Outcome<T>> {
     const { pool, schema, maxStalenessMs, onEvents } = this.options;
-    const { once } = context;
+    const { once, trace } = context;
     const opening = [this.enter(context), ...(once ? claimStatements(context, once) : [])];
-    return inTransaction<Outcome<T>>(pool, opening, async (connection, [entered, ...claimed], sentAt) => {
+    return inTransaction<Outcome<T>>(pool, trace, opening, async (connection, [entered, ...claimed], sentAt) => {
       const entry = entered!.rows[0] as unknown as Entry;
       this.callers.setClock(entry.at, sentAt, Date.now());
       const refusal = judge(entry, context.policy, maxStalenessMs);
@@ -153,7 +157,7 @@ export class UnitOfWork {
       this.callers.remember(context, caller);
       if (claim !== 'granted') return { claim };
       const tx = new RequestTx(
-        { connection, schema, now: entry.at, trace: context.trace, actorId: context.userId },
+        { connection, schema, now: entry.at, trace, actorId: context.userId },
         caller,
         context.preconditions,
       );
@@ -181,7 +185,8 @@ export class UnitOfWork {
     const { authority } = this.options;
     if (!authority || refusal.ask === undefined || asked.has(refusal.ask)) throw refusal.problem;
     asked.add(refusal.ask);
-    await authority.ask(refusal.ask, { userId: context.userId, organizationId: entry.organization_id });
+    const { userId, trace } = context;
+    await authority.ask(refusal.ask, { userId, organizationId: entry.organization_id, trace });
   }
 
   private guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -199,9 +204,9 @@ export class SystemUnitOfWork {
   constructor(private readonly options: Omit<UnitOfWorkOptions, 'authority' | 'maxStalenessMs'>) {}
 
   /** One statement, in one round trip. */
-  async read<Row extends QueryResultRow>(statement: Statement): Promise<Row[]> {
+  async read<Row extends QueryResultRow>(statement: Statement, trace?: Trace): Promise<Row[]> {
     const [result] = await retried(
-      () => withConnection(this.options.pool, (connection) => connection.send([statement])),
+      () => withConnection(this.options.pool, (connection) => connection.send([statement], trace)),
       this.options.constraints,
     );
     return result!.rows as Row[];
@@ -249,10 +254,11 @@ export class SystemUnitOfWork {
     origin: SystemOrigin,
     work: (tx: Tx, opened: readonly StatementResult[]) => Promise<T>,
   ): Promise<T> {
-    return inTransaction(this.options.pool, [clock, ...opening], async (connection, [told, ...opened]) => {
+    const { trace } = origin;
+    return inTransaction(this.options.pool, trace, [clock, ...opening], async (connection, [told, ...opened]) => {
       const { schema, onEvents } = this.options;
       const now = told!.rows[0]!['at'];
-      const tx = new Tx({ connection, schema, now, trace: origin.trace, actorId: origin.actorId ?? null });
+      const tx = new Tx({ connection, schema, now, trace, actorId: origin.actorId ?? null });
       const value = await work(tx, opened);
       await commit(tx, onEvents);
       return value;
@@ -283,13 +289,14 @@ async function commit(tx: Tx, onEvents: () => void): Promise<void> {
  */
 function inTransaction<T>(
   pool: pg.Pool,
+  trace: Trace,
   opening: readonly Statement[],
   body: (connection: Connection, opened: readonly StatementResult[], sentAt: number) => Promise<T>,
 ): Promise<T> {
   return withConnection(pool, async (connection) => {
     try {
       const sentAt = Date.now();
-      const [, ...opened] = await connection.send([{ text: 'BEGIN' }, ...opening]);
+      const [, ...opened] = await connection.send([{ text: 'BEGIN' }, ...opening], trace);
       return await body(connection, opened, sentAt);
     } catch (error) {
       if (!isBroken(error)) await connection.send([rollback]);

@@ -24,7 +24,10 @@ export interface ApplierOptions<Transaction = Tx> {
 
 /** What is needed of `Position`; the other one is the model that runs thousands of histories. */
 export interface Positioning<Transaction> {
-  transaction<T>(work: (standing: Standing, tx: Transaction, somethingParked: boolean) => Promise<T>): Promise<T>;
+  transaction<T>(
+    work: (standing: Standing, tx: Transaction, somethingParked: boolean) => Promise<T>,
+    events: readonly ReceivedEvent[],
+  ): Promise<T>;
   blocked(tx: Transaction, events: readonly ReceivedEvent[]): Promise<ReadonlyMap<string, number>>;
   advance(tx: Transaction, last: ReceivedEvent, stream: Arrival['stream']): void;
   park(tx: Transaction, event: ReceivedEvent, parking: Parking): void;
@@ -155,12 +158,12 @@ export class Applier<Transaction = Tx> {
       const { due, rest, renewed } = decide(standing, part);
       const last = due.at(-1);
       if (!last) return { standing, rest, renewed };
-      const events = due.map(({ event }) => event);
+      const events = eventsOf(due);
       const free = somethingParked ? await this.parkBehind(events, tx) : events;
       await this.options.dispatch(free, tx);
       this.position.advance(tx, last.event, last.stream);
       return { standing: { epoch: standing.epoch, sequence: last.event.sequence }, rest, renewed };
-    });
+    }, eventsOf(part));
     this.reach(applied.standing);
     this.limit = Math.min(batchSize, this.limit * 2);
     return applied;
@@ -184,14 +187,17 @@ export class Applier<Transaction = Tx> {
 
   private async park(arrival: Arrival, error: string, attempts: number): Promise<Outcome> {
     const { event, stream } = arrival;
-    const parked = await this.position.transaction(async (standing, tx) => {
-      const { due, rest, renewed } = decide(standing, [arrival]);
-      if (due.length === 0) return { standing, rest, renewed };
-      const behind = (await this.position.blocked(tx, [event])).get(event.aggregateId) ?? null;
-      this.position.park(tx, event, { error: behind === null ? error : null, behind, attempts });
-      this.position.advance(tx, event, stream);
-      return { standing: { epoch: event.epoch, sequence: event.sequence }, rest, renewed };
-    });
+    const parked = await this.position.transaction(
+      async (standing, tx) => {
+        const { due, rest, renewed } = decide(standing, [arrival]);
+        if (due.length === 0) return { standing, rest, renewed };
+        const behind = (await this.position.blocked(tx, [event])).get(event.aggregateId) ?? null;
+        this.position.park(tx, event, { error: behind === null ? error : null, behind, attempts });
+        this.position.advance(tx, event, stream);
+        return { standing: { epoch: event.epoch, sequence: event.sequence }, rest, renewed };
+      },
+      [event],
+    );
     const { sequence, type, aggregateId } = event;
     this.options.logger.error({ sequence, type, aggregateId, reason: error }, 'parked an event');
     this.reach(parked.standing);
@@ -217,6 +223,8 @@ export class Applier<Transaction = Tx> {
     this.hasMark = true;
   }
 }
+
+const eventsOf = (arrivals: readonly Arrival[]): ReceivedEvent[] => arrivals.map(({ event }) => event);
 
 /** What came before the event that failed, that one alone, and the rest; halves where it is not known which one failed. */
 function pieces(part: readonly Arrival[], error: unknown): (readonly Arrival[])[] {

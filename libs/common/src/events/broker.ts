@@ -1,9 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, type Msg, type NatsConnection, nanos, type Payload } from '@nats-io/transport-node';
+import {
+  connect,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  nanos,
+  type Payload,
+} from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { inboxPrefix } from '../contracts/topology.js';
 import { Problem, unavailable } from '../http/problem.js';
+import { type RecordedTrace, type StepEnd, within } from '../observability/span.js';
+import type { Trace } from '../observability/trace.js';
+import type { Tracing } from '../observability/tracing.js';
 
 export { nanos };
 
@@ -12,7 +23,11 @@ export interface BrokerOptions {
   readonly user: string;
   readonly password: string;
   readonly logger: Logger;
+  readonly tracing: Tracing;
 }
+
+/** Answers a question, which may be a step of a trace. */
+type Answerer = (question: unknown, trace?: Trace) => Promise<unknown>;
 
 /** Milliseconds that an owner has to answer a question. */
 const answerWithin = 2_000;
@@ -28,7 +43,7 @@ export class Broker {
   private reachable = false;
   private stopping = false;
   private readonly listeners: (() => void)[] = [];
-  private readonly answers: { subject: string; answer: (question: unknown) => Promise<unknown> }[] = [];
+  private readonly answers: { subject: string; answer: Answerer }[] = [];
 
   constructor(private readonly options: BrokerOptions) {}
 
@@ -115,10 +130,17 @@ export class Broker {
   }
 
   /** Puts a question to an owner; raises 503 when none answers in time, or what the owner raised. */
-  async ask<Answer>(subject: string, question: object): Promise<Answer> {
+  ask<Answer>(subject: string, question: object, trace?: Trace): Promise<Answer> {
+    if (!trace?.span) return this.put(subject, question);
+    const step = trace.span.begin(`ask ${subject}`, 'client');
+    return within(step, toldOf('ask', subject), () => this.put(subject, question, step));
+  }
+
+  private async put<Answer>(subject: string, question: object, step?: RecordedTrace): Promise<Answer> {
     let reply: Msg;
     try {
-      reply = await this.live().request(subject, JSON.stringify(question), { timeout: answerWithin });
+      const options = { timeout: answerWithin, ...(step && { headers: headersOf(step) }) };
+      reply = await this.live().request(subject, JSON.stringify(question), options);
     } catch (error) {
       throw error instanceof Problem ? error : unavailable(`The owner of '${subject}'`, error);
     }
@@ -131,12 +153,12 @@ export class Broker {
   }
 
   /** Answers questions on a subject; one replica answers each. */
-  answer(subject: string, answer: (question: unknown) => Promise<unknown>): void {
+  answer(subject: string, answer: Answerer): void {
     this.answers.push({ subject, answer });
     if (this.connection) this.serve(this.connection, subject, answer);
   }
 
-  private serve(connection: NatsConnection, subject: string, answer: (question: unknown) => Promise<unknown>): void {
+  private serve(connection: NatsConnection, subject: string, answer: Answerer): void {
     connection.subscribe(subject, {
       queue: 'owner',
       callback: (error, message) => {
@@ -145,12 +167,17 @@ export class Broker {
     });
   }
 
-  private async reply(message: Msg, answer: (question: unknown) => Promise<unknown>): Promise<void> {
+  private async reply(message: Msg, answer: Answerer): Promise<void> {
+    const { subject } = message;
+    const step = this.options.tracing.follow(message.headers?.get('traceparent'), 'server');
     try {
-      message.respond(JSON.stringify({ value: await answer(message.json()) }));
+      const value = await (step
+        ? within(step, toldOf('answer', subject), () => answer(message.json(), step))
+        : answer(message.json()));
+      message.respond(JSON.stringify({ value }));
     } catch (error) {
       const known = error instanceof Problem;
-      if (!known) this.options.logger.error({ err: error, subject: message.subject }, 'a question failed');
+      if (!known) this.options.logger.error({ err: error, subject }, 'a question failed');
       const { status, code, detail } = known ? error : unavailable('The answer');
       message.respond(JSON.stringify({ problem: { status, code, detail } }));
     }
@@ -186,3 +213,18 @@ export class Broker {
     await connection.close();
   }
 }
+
+function headersOf({ traceparent }: Trace): MsgHdrs {
+  const carried = headers();
+  carried.set('traceparent', traceparent);
+  return carried;
+}
+
+const toldOf = (operation: 'ask' | 'answer', subject: string): StepEnd => ({
+  name: `${operation} ${subject}`,
+  attributes: {
+    'messaging.system': 'nats',
+    'messaging.operation.name': operation,
+    'messaging.destination.name': subject,
+  },
+});

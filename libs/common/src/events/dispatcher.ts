@@ -1,9 +1,12 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Tx } from '../database/tx.js';
-import { continueTrace } from '../observability/trace.js';
+import { within } from '../observability/span.js';
+import { continueTrace, type Trace } from '../observability/trace.js';
+import type { Tracing } from '../observability/tracing.js';
 import type { ReceivedEvent } from './envelope.js';
 import { batchPattern } from './event-context.js';
+import { beginHandling, beginHandlingRun } from './event-steps.js';
 import { HandlerFailure, isOwnFailure } from './handler-failure.js';
 
 /** Runs the handlers of events, one after the other, inside the transaction in which they take effect. */
@@ -12,7 +15,10 @@ export class Dispatcher {
   skipped = 0;
   private readonly handlersOf = new Map<string, { one: MessageHandler | null; batch: MessageHandler | null }>();
 
-  constructor(private readonly find: (pattern: string) => MessageHandler | null) {}
+  constructor(
+    private readonly find: (pattern: string) => MessageHandler | null,
+    private readonly tracing: Tracing,
+  ) {}
 
   /** Raises `HandlerFailure` for what a handler does wrong, and anything else as it is. */
   async dispatch(events: readonly ReceivedEvent[], tx: Tx): Promise<void> {
@@ -20,16 +26,27 @@ export class Dispatcher {
       const event = events[next]!;
       const { one, batch } = this.handlers(event.type);
       const run = batch ? runFrom(events, next) : [event];
-      if (batch) await call(batch, run, run.map(parse), { events: run, tx });
+      if (batch) await this.handleRun(batch, run, tx);
       if (one) {
-        for (const single of run) {
-          const acting = tx.onBehalfOf(continueTrace(single.traceparent ?? undefined), single.actorId);
-          await call(one, [single], parse(single), { event: single, tx: acting });
-        }
+        for (const single of run) await this.handle(one, single, tx);
       }
       if (!one && !batch) this.skipped += 1;
       next += run.length;
     }
+  }
+
+  private handleRun(handler: MessageHandler, run: readonly ReceivedEvent[], tx: Tx): Promise<void> {
+    const handling = beginHandlingRun(run, tx.trace);
+    const act = (): Promise<void> => call(handler, run, run.map(parse), { events: run, tx });
+    return handling ? within(handling.step, handling.told, act) : act();
+  }
+
+  private handle(handler: MessageHandler, event: ReceivedEvent, tx: Tx): Promise<void> {
+    const handling = beginHandling(this.tracing, event, tx.trace);
+    const act = (trace: Trace): Promise<void> =>
+      call(handler, [event], parse(event), { event, tx: tx.onBehalfOf(trace, event.actorId) });
+    if (!handling) return act(continueTrace(event.traceparent ?? undefined));
+    return within(handling.step, handling.told, act);
   }
 
   private handlers(type: string) {

@@ -31,7 +31,7 @@ export const loggedEventColumns = `sequence::float8 AS sequence, epoch, event_id
  * CloudEvents 1.0, NATS binding, binary mode: attributes as `ce-*` headers, the body is the data. Lines of a header block: the
  * client's map of headers checks and copies every name and value, which takes longer than all else that is done for an event.
  */
-export function attributeLines(source: ServiceName, event: LoggedEvent): string {
+export function attributeLines(source: ServiceName, event: LoggedEvent, traceparent = event.traceparent): string {
   const type = oneLine(event.type);
   const lines = [
     'content-type: application/json',
@@ -48,7 +48,7 @@ export function attributeLines(source: ServiceName, event: LoggedEvent): string 
   ];
   if (event.organizationId !== null) lines.push(`ce-organizationid: ${event.organizationId}`);
   if (event.actorId !== null) lines.push(`ce-actorid: ${event.actorId}`);
-  if (event.traceparent !== null) lines.push(`ce-traceparent: ${oneLine(event.traceparent)}`);
+  if (traceparent !== null) lines.push(`ce-traceparent: ${oneLine(traceparent)}`);
   return lines.join('\r\n');
 }
 

@@ -1,5 +1,6 @@
 import { isInfrastructure, isRetriable } from '../database/errors.js';
 import { Problem } from '../http/problem.js';
+import { safeMessage } from '../observability/logged-error.js';
 
 /** Characters of an error that are kept with a parked event. */
 const keptLength = 300;
@@ -48,11 +49,7 @@ export function describeFailure(error: unknown): string {
   if (!(failure instanceof Error)) return 'threw something that is no error';
   const { code, constraint, column, table } = failure as PostgresDetails;
   const where = [code, table, column, constraint].filter((part) => typeof part === 'string').join(' ');
-  const message = failure.message
-    .replace(/\w+:\/\/\S+/g, '<url>')
-    .replace(/[\w+/=.-]{40,}/g, '<key>')
-    .replace(/(["'])(?:(?!\1).)*\1/g, '$1…$1')
-    // eslint-disable-next-line no-control-regex -- PostgreSQL keeps no NUL, and a log has one line for each
-    .replace(/[\u0000-\u001f]+/g, ' ');
+  // eslint-disable-next-line no-control-regex -- PostgreSQL keeps no NUL, and a log has one line for each
+  const message = safeMessage(failure).replace(/[\u0000-\u001f]+/g, ' ');
   return `${failure.name}${where && ` (${where})`}: ${message}`.slice(0, keptLength);
 }

@@ -2,9 +2,12 @@ import type { ServiceName } from '../contracts/topology.js';
 import type { Statement } from '../database/batch.js';
 import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
-import { continueTrace } from '../observability/trace.js';
+import { within } from '../observability/span.js';
+import { continueTrace, type Trace } from '../observability/trace.js';
+import { type Tracing, untraced } from '../observability/tracing.js';
 import type { Standing } from './decision.js';
 import { doubtsOf } from './doubts.js';
+import { beginApplying } from './event-steps.js';
 import type { ReceivedEvent } from './envelope.js';
 import type { Watermark } from './log-reader.js';
 
@@ -16,6 +19,8 @@ export interface Beginning {
   /** True when another replica was leading and has not said that it ended. */
   readonly killed: boolean;
 }
+
+type PositionWork<T> = (standing: Standing, tx: Tx, somethingParked: boolean) => Promise<T>;
 
 export interface Report extends Standing {
   /** Events that are parked. */
@@ -57,6 +62,7 @@ export class Position {
     private readonly source: ServiceName,
     private readonly replica: string,
     private readonly system: SystemUnitOfWork,
+    private readonly tracing: Tracing = untraced,
   ) {
     const values = [source];
     this.opening = [
@@ -104,9 +110,15 @@ export class Position {
     });
   }
 
-  /** Locks the position until the transaction ends. */
-  transaction<T>(work: (standing: Standing, tx: Tx, somethingParked: boolean) => Promise<T>): Promise<T> {
-    return this.system.runFrom(this.opening, { trace: continueTrace(undefined) }, (tx, [standing, parked]) =>
+  /** Locks the position until the transaction ends; a step in the trace of the events for which that is done. */
+  transaction<T>(work: PositionWork<T>, events: readonly ReceivedEvent[] = []): Promise<T> {
+    const applying = beginApplying(this.tracing, this.source, events);
+    if (!applying) return this.lock(work, continueTrace(undefined));
+    return within(applying.step, applying.told, (step) => this.lock(work, step));
+  }
+
+  private lock<T>(work: PositionWork<T>, trace: Trace): Promise<T> {
+    return this.system.runFrom(this.opening, { trace }, (tx, [standing, parked]) =>
       work(standing!.rows[0] as unknown as Standing, tx, parked!.rows[0]!['parked'] as boolean),
     );
   }

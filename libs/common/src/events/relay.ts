@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { inboxPrefix, type ServiceName, topology } from '../contracts/topology.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+import type { Tracing } from '../observability/tracing.js';
 import { AcknowledgedPublisher, type Outcome } from './acknowledged-publisher.js';
 import type { Broker } from './broker.js';
 import { attributeLines, type LoggedEvent, loggedEventColumns } from './envelope.js';
+import { beginPublishing, endPublishing } from './event-steps.js';
 import { LogPartitions } from './log-partitions.js';
 import { Loop } from './loop.js';
 import { OwnStream } from './own-stream.js';
@@ -85,6 +87,7 @@ export class Relay {
     private readonly system: SystemUnitOfWork,
     private readonly broker: Broker,
     private readonly logger: Logger,
+    private readonly tracing: Tracing,
   ) {
     this.publisher = new AcknowledgedPublisher(topology[service].stream, inboxPrefix(service));
     this.stream = new OwnStream(service, broker);
@@ -215,14 +218,17 @@ export class Relay {
   }
 
   private send(rows: readonly LoggedEvent[], from: Mark, replayUntil: number): Flight {
-    const messages = rows.map((event) => {
+    const steps = beginPublishing(this.tracing, rows);
+    const messages = rows.map((event, index) => {
       // JetStream swallows a repetition. An event that is numbered again, in another epoch, is none.
       const id = `Nats-Msg-Id: ${event.epoch}-${event.id}`;
       const replay = event.sequence <= replayUntil ? '\r\nClarity-Replay: true' : '';
-      const headerLines = `${attributeLines(this.service, event)}\r\n${id}${replay}`;
+      const carried = attributeLines(this.service, event, steps?.[index]?.traceparent);
+      const headerLines = `${carried}\r\n${id}${replay}`;
       return { subject: event.type, data: event.data, headerLines };
     });
     const outcome = this.publisher.publish(this.broker.live(), messages, from.streamSequence);
+    if (steps) endPublishing(this.service, steps, rows, outcome);
     // Awaited later: until then a failure is nobody's.
     outcome.catch(() => undefined);
     return { from, sequences: rows.map(({ sequence }) => sequence), outcome };

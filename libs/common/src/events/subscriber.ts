@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type ServiceName, topology } from '../contracts/topology.js';
 import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+import type { Tracing } from '../observability/tracing.js';
 import { ApplyingPool } from './applying-pool.js';
 import type { Broker } from './broker.js';
 import { Dispatcher } from './dispatcher.js';
@@ -17,6 +18,7 @@ export interface SubscriberOptions {
   readonly broker: Broker;
   readonly snapshots: Snapshots;
   readonly logger: Logger;
+  readonly tracing: Tracing;
 }
 
 /** What was not handled since the process began. */
@@ -33,13 +35,14 @@ export interface SubscriberCounts {
  */
 export class EventSubscriber extends Server implements CustomTransportStrategy {
   override readonly propagatesEventHandlerErrors = true;
-  private readonly dispatcher = new Dispatcher((pattern) => this.getHandlerByPattern(pattern));
+  private readonly dispatcher: Dispatcher;
   private readonly pool: ApplyingPool;
   private subscriptions: Subscription[] = [];
 
   constructor(private readonly options: SubscriberOptions) {
     super();
-    const { service, systemUrl, logger } = options;
+    const { service, systemUrl, logger, tracing } = options;
+    this.dispatcher = new Dispatcher((pattern) => this.getHandlerByPattern(pattern), tracing);
     this.pool = new ApplyingPool(service, systemUrl, logger);
   }
 

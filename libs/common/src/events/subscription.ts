@@ -6,6 +6,7 @@ import { positionSubject, readSubject, type ServiceName, watermarkSubject } from
 import type { Snapshots } from '../copies/snapshots.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Problem } from '../http/problem.js';
+import type { Tracing } from '../observability/tracing.js';
 import { unlessAborted } from './abortable.js';
 import { arrivingBatches } from './arriving-batches.js';
 import { Applier, batchSize, type Dispatch, type Outcome } from './applier.js';
@@ -34,6 +35,7 @@ export interface SubscriptionOptions {
   readonly broker: Broker;
   readonly snapshots: Snapshots;
   readonly logger: Logger;
+  readonly tracing: Tracing;
   readonly dispatch: Dispatch;
 }
 
@@ -59,9 +61,9 @@ export class Subscription {
   private looks = 0;
 
   constructor(private readonly options: SubscriptionOptions) {
-    const { service, source, system, systemUrl, dispatch } = options;
+    const { service, source, system, systemUrl, dispatch, tracing } = options;
     this.logger = options.logger.child({ source });
-    this.position = new Position(source, randomUUID(), system);
+    this.position = new Position(source, randomUUID(), system, tracing);
     this.applier = new Applier({ dispatch, logger: this.logger }, this.position);
     this.replayer = new Replayer(source, system, this.position, dispatch, this.logger);
     this.lease = new Lease(systemUrl, `${service} applies ${source}`, this.logger);

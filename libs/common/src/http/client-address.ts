@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
@@ -42,4 +43,15 @@ export function clientAddress({ socket, headers }: IncomingMessage, trusted: Blo
     address = hop;
   }
   return { address, protocol };
+}
+
+/**
+ * What counts as one client: an IPv4 address, also in the form of IPv6; of IPv6 the /64, which is what one household or
+ * machine is given, and may choose from as it likes.
+ */
+export function clientNetwork(address: string): string {
+  if (!address.includes(':') || !ipaddr.isValid(address)) return address;
+  const known = ipaddr.process(address);
+  if (known.kind() === 'ipv4' || known.range() === 'loopback') return known.toString();
+  return new ipaddr.IPv6([...(known as ipaddr.IPv6).parts.slice(0, 4), 0, 0, 0, 0]).toString();
 }

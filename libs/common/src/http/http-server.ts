@@ -6,30 +6,49 @@ import type { BlockList, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
 import { useAnswerConventions } from './answers.js';
+import type { RequestMetrics } from '../observability/request-metrics.js';
+import { type Tracing, untraced } from '../observability/tracing.js';
 import { clientAddress, networksOf } from './client-address.js';
 import { bodyLimit, useBoundedJson } from './json-body.js';
 import { invalid, Problem } from './problem.js';
 import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
+import { answered, traceRequest } from './traced-request.js';
 import { RequestValidation } from './validation.js';
 
-/** Milliseconds for which a request may arrive, and an idle connection may stay. */
-const requestTimeout = 30_000;
+/** Milliseconds for which an idle connection may stay. */
 const keepAliveTimeout = 65_000;
+/** Milliseconds without a byte in either direction after which a connection is given up: nobody reads there any more. */
+const stalledTimeout = 75_000;
+
+/** Options of Node's HTTP server that give every request an end. */
+export const serverTimeouts = (requestTimeout: number) => ({
+  requestTimeout,
+  headersTimeout: requestTimeout,
+  keepAliveTimeout,
+  connectionsCheckingInterval: Math.min(5_000, requestTimeout / 2),
+});
+
+/** Does what `serverTimeouts` cannot say. */
+export const giveUpStalled = (server: Server): Server => server.setTimeout(stalledTimeout);
 
 /** UTF-16 units of a part of the path at most: 128 characters, each of which may take two. */
 const maxParamLength = 256;
 
 export interface AdapterOptions {
+  /** Milliseconds for which a request may arrive. */
+  readonly requestTimeout: number;
   /** Makes the HTTP server, for whoever wants to see requests before Fastify does. */
   readonly serverFactory?: FastifyServerFactory;
 }
 
-export const createAdapter = (logger: Logger, options: AdapterOptions = {}): FastifyAdapter =>
+export const createAdapter = (logger: Logger, { requestTimeout, ...options }: AdapterOptions): FastifyAdapter =>
   new FastifyAdapter({
     ...options,
     bodyLimit,
     requestTimeout,
     keepAliveTimeout,
+    connectionTimeout: stalledTimeout,
+    http: serverTimeouts(requestTimeout),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength },
@@ -48,7 +67,7 @@ const brokenRequests: Readonly<Record<string, Problem>> = {
 const notHttp = new Problem(400, 'bad_request', 'The request is not valid HTTP.');
 
 /** Answers what never became a request, and closes the connection: where the next request would begin is not known. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerBrokenRequest(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket): void {
   const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse };
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -61,15 +80,28 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
   const problem = brokenRequests[error.code ?? ''] ?? notHttp;
   const { traceId, traceparent } = continueTrace(undefined);
   const body = problemBody(problem, traceId);
+  const isHead = error.rawPacket?.toString('latin1', 0, 5) === 'HEAD ';
   socket.write(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\ntraceparent: ${traceparent}\r\n` +
-      `content-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\n` +
+      `traceparent: ${traceparent}\r\nx-content-type-options: nosniff\r\n` +
+      `content-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${isHead ? '' : body}`,
   );
   socket.destroySoon();
 }
 
+export interface HttpOptions {
+  /** Who may name the client; nobody by default. */
+  readonly trustedProxies?: BlockList;
+  readonly tracing?: Tracing;
+  readonly requests?: RequestMetrics;
+}
+
 /** The conventions of the HTTP contract that hold on every route: JSON in bounds, problems, traces, validation. */
-export function useHttpConventions(app: NestFastifyApplication, logger: Logger, trustedProxies?: BlockList): void {
+export function useHttpConventions(
+  app: NestFastifyApplication,
+  logger: Logger,
+  { trustedProxies, tracing = untraced, requests }: HttpOptions = {},
+): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   useBoundedJson(fastify);
   fastify.decorateRequest('trace');
@@ -81,13 +113,14 @@ export function useHttpConventions(app: NestFastifyApplication, logger: Logger, 
     },
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    request.trace = continueTrace(request.headers.traceparent as string | undefined);
+    traceRequest(request, reply, tracing);
     reply.header('traceparent', request.trace.traceparent);
     reply.header('content-type', 'application/json; charset=utf-8');
     done(request.url.includes('%00') ? invalid('', 'The URL holds a NUL character.') : undefined);
   });
   useAnswerConventions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
+    requests?.observe(answered(request, reply), reply.elapsedTime / 1_000);
     const level = reply.elapsedTime > 1_000 ? 'warn' : 'debug';
     if (logger.isLevelEnabled(level)) logger[level](accessLine(request, reply), 'request');
     done();

@@ -1,4 +1,4 @@
-export { type ClientAddress, clientAddress, networksOf } from './client-address.js';
+export { type ClientAddress, clientAddress, clientNetwork, networksOf } from './client-address.js';
 export { boundedFetch } from './bounded-fetch.js';
 export { Context, RequestTrace } from './context.js';
 export {
@@ -11,7 +11,7 @@ export {
   WithoutIdempotencyKey,
 } from './conventions.js';
 export { Instant, Nullable, Optional, Text, Trimmed } from './fields.js';
-export { createAdapter, stopOnSignals, useHttpConventions } from './http-server.js';
+export { createAdapter, giveUpStalled, serverTimeouts, stopOnSignals, useHttpConventions } from './http-server.js';
 export { bodyLimit, useBoundedJson } from './json-body.js';
 export {
   changedAfter,

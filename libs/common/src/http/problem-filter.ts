@@ -24,13 +24,20 @@ const codesByStatus: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
+/** Nest quotes the URL of what it does not find; a query may hold a secret that has lost its way. */
+const pathOnly = (message: string): string => message.replace(/\?\S*/, '');
+
 /** The problem that an exception is; what nobody foresaw is a 500 that tells nothing. */
 export function problemOf(exception: unknown): Problem {
   if (exception instanceof Problem) return exception;
   const { status, statusCode, message } = exception as { status?: unknown; statusCode?: unknown; message?: unknown };
   const code = exception instanceof HttpException ? exception.getStatus() : (statusCode ?? status);
   if (typeof code === 'number' && codesByStatus[code] !== undefined) {
-    return new Problem(code, codesByStatus[code], typeof message === 'string' ? message : STATUS_CODES[code]!);
+    return new Problem(
+      code,
+      codesByStatus[code],
+      typeof message === 'string' ? pathOnly(message) : STATUS_CODES[code]!,
+    );
   }
   return new Problem(500, 'internal_error', 'Something went wrong on our side.', { cause: exception });
 }
@@ -52,7 +59,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
   const trace = (request.trace ??= continueTrace(undefined));
-  if (problem.status >= 500) {
+  if (problem.status >= 500 && !problem.isExpected) {
     const level = problem.status === 503 ? 'warn' : 'error';
     logger[level]({ traceId: trace.traceId, code: problem.code, err: problem.cause ?? problem }, problem.detail);
   }

@@ -9,6 +9,8 @@ export interface ProblemOptions {
   /** Seconds after which the client may try again (Retry-After). */
   readonly retryAfter?: number;
   readonly cause?: unknown;
+  /** Many of its kind may come at once: counted, but not written to the log one by one. */
+  readonly isExpected?: boolean;
   /** Members of the document beside the common ones (RFC 9457 §3.2). */
   readonly extension?: Readonly<Record<string, unknown>>;
 }
@@ -21,6 +23,7 @@ export class Problem extends Error {
   readonly errors: readonly Violation[] | undefined;
   readonly retryAfter: number | undefined;
   readonly extension: ProblemOptions['extension'];
+  readonly isExpected: boolean;
 
   constructor(
     readonly status: number,
@@ -33,6 +36,7 @@ export class Problem extends Error {
     this.errors = options.errors;
     this.retryAfter = options.retryAfter;
     this.extension = options.extension;
+    this.isExpected = options.isExpected ?? false;
   }
 }
 

@@ -1,4 +1,7 @@
 export type { Readiness } from './health.controller.js';
 export { Metrics, type Sample } from './metrics.js';
+export { isProbe, RequestMetrics, requestStep, streamRoute } from './request-metrics.js';
 export { createLogger, NestLogger } from './logger.js';
+export { failureOf, type RecordedTrace } from './span.js';
 export { type Client, continueTrace, type Trace } from './trace.js';
+export { adoptingTraces, startTracing, type Tracing, untraced } from './tracing.js';

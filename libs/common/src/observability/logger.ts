@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { loggedError } from './logged-error.js';
 
 /** JSON lines on stdout. Fields that may carry a secret are blotted out, wherever they stand within two levels. */
 export function createLogger(service: string, level: string): Logger {
@@ -12,11 +13,19 @@ export function createLogger(service: string, level: string): Logger {
     'access_token',
     'refresh_token',
     'licenseKey',
+    'cookie',
+    'secret',
+    'client_secret',
+    'refreshToken',
+    'id_token',
+    'code_verifier',
+    'invitationToken',
   ];
   return pino({
     level,
     base: { service },
     timestamp: stdTimeFunctions.isoTime,
+    serializers: { err: loggedError },
     redact: { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[secret]' },
   });
 }

@@ -16,7 +16,7 @@ export class MetricsController {
   @Get()
   @Public()
   async scrape(@Res() reply: FastifyReply): Promise<void> {
-    await this.state.refresh();
+    await Promise.all([this.state.refresh(), this.metrics.refresh()]);
     reply.header('content-type', this.metrics.contentType).send(await this.metrics.text());
   }
 }

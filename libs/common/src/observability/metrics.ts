@@ -1,6 +1,9 @@
 import type pg from 'pg';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ServiceName } from '../contracts/topology.js';
+import { tellWaits } from '../database/connection.js';
+import type { AdmissionQueue } from '../limits/admission-queue.js';
+import { sharedQuestion } from './shared-question.js';
 
 export interface Sample {
   readonly labels?: Readonly<Record<string, string>>;
@@ -9,17 +12,22 @@ export interface Sample {
 
 type Reading = number | readonly Sample[];
 
+/** Upper bounds of the buckets of durations, in seconds. */
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** Milliseconds between two looks at how late the event loop is; each wakes the process. */
 const loopPrecision = 100;
 
 /** What this process tells Prometheus; every value is read when it is asked for. */
 export class Metrics {
   private readonly registry = new Registry();
+  private readonly questions: (() => Promise<void>)[] = [];
   readonly contentType = this.registry.contentType;
 
-  constructor(service: ServiceName) {
+  constructor(service: ServiceName | 'gateway') {
     this.registry.setDefaultLabels({ service });
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: loopPrecision });
+    this.observeEventLoop();
   }
 
   /**
@@ -55,6 +63,46 @@ export class Metrics {
     }
   }
 
+  /** Adds a histogram of seconds, from a millisecond to ten seconds. */
+  durations<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Histogram<Label> {
+    return new Histogram({
+      name,
+      help,
+      labelNames: [...labelNames],
+      buckets: durationBuckets,
+      registers: [this.registry],
+    });
+  }
+
+  /** Adds gauges, by name and help, of which the database is asked at each scrape. What it does not say in time has no sample. */
+  ask<Name extends string>(
+    gauges: Readonly<Record<Name, string>>,
+    put: () => Promise<Readonly<Record<NoInfer<Name>, number>> | undefined>,
+  ): void {
+    let latest: Readonly<Record<Name, number>> | undefined;
+    const question = sharedQuestion(put);
+    this.questions.push(async () => {
+      latest = await question().catch(() => undefined);
+    });
+    for (const [name, help] of Object.entries(gauges) as [Name, string][])
+      this.observe(name, help, () => (latest ? [{ value: latest[name] }] : []));
+  }
+
+  /** Puts what is asked at each scrape; never fails. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.questions.map((put) => put()));
+  }
+
+  private observeEventLoop(): void {
+    let before = performance.eventLoopUtilization();
+    this.observe('clarity_event_loop_utilization', 'Part of the time since the last scrape that was not idle', () => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, before);
+      before = now;
+      return utilization;
+    });
+  }
+
   /** Connections of a pool, and requests that wait for one. */
   observePools(pools: Readonly<Record<'app' | 'system', pg.Pool>>): void {
     const each = (read: (pool: pg.Pool) => number): Sample[] =>
@@ -64,6 +112,18 @@ export class Metrics {
     add('connections', 'Open connections to the database', (pool) => pool.totalCount);
     add('connections_idle', 'Open connections that nobody uses', (pool) => pool.idleCount);
     add('waiting', 'Transactions that wait for a connection', (pool) => pool.waitingCount);
+    add('connections_limit', 'Connections to the database at most', (pool) => pool.options.max);
+    const waits = this.durations('clarity_database_wait_seconds', 'Seconds until a transaction had a connection', [
+      'role',
+    ]);
+    for (const [role, pool] of Object.entries(pools)) tellWaits(pool, waits.labels(role));
+  }
+
+  /** Requests at work and before the door. */
+  observeAdmission(queue: AdmissionQueue): void {
+    this.observe('clarity_requests_working', 'Requests that are worked on', () => queue.workingCount);
+    this.observe('clarity_requests_waiting', 'Requests that wait to be worked on', () => queue.waitingCount);
+    this.observe('clarity_requests_overloaded_total', 'Requests refused for overload', () => queue.refused);
   }
 
   /** Prometheus' text format. */

@@ -2,26 +2,11 @@ import type pg from 'pg';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { readServiceState, type ServiceState } from '../operations/service-state.js';
 import type { Metrics } from './metrics.js';
+import { sharedQuestion } from './shared-question.js';
 import { observeState } from './state-metrics.js';
-
-/** Milliseconds that the database has to answer; whoever asks for readiness or metrics waits 2 s. */
-const answerWithin = 1_200;
 
 const oldestText = `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8 AS seconds
   FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()`;
-
-/** A question that is never under way twice, however many put it; it raises when there is no answer in time. */
-function sharedQuestion<Answer>(put: () => Promise<Answer>): () => Promise<Answer> {
-  let underWay: Promise<Answer> | undefined;
-  return () => {
-    underWay ??= put().finally(() => (underWay = undefined));
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the database did not answer')), answerWithin);
-    });
-    return Promise.race([underWay, tooLate]).finally(() => clearTimeout(timer));
-  };
-}
 
 /** Reads what readiness and metrics tell of the database. */
 export class StateReader {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Span } from './span.js';
 
 const format = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const zeros = /^0+$/;
@@ -10,6 +11,8 @@ export interface Trace {
   readonly traceparent: string;
   /** Where the request came from; known only where it is recorded. */
   readonly client?: Client;
+  /** This step; only where it is recorded. */
+  readonly span?: Span;
 }
 
 /** Who sent a request, as far as the network tells. */
@@ -18,11 +21,28 @@ export interface Client {
   readonly userAgent: string | null;
 }
 
-/** Continues the trace of a `traceparent` header with a new span, or starts one where there is none or a bad one. */
+/** The parts of a `traceparent` header. */
+export interface TraceParent {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Whether whoever wrote it records the trace. */
+  readonly isSampled: boolean;
+}
+
+/** Reads a `traceparent` header; undefined where there is none, or a bad one. */
+export function parseTraceParent(header: string | null | undefined): TraceParent | undefined {
+  const match = header ? format.exec(header) : null;
+  if (!match || zeros.test(match[1]!) || zeros.test(match[2]!)) return undefined;
+  return { traceId: match[1]!, spanId: match[2]!, isSampled: (Number.parseInt(match[3]!, 16) & 1) === 1 };
+}
+
+/**
+ * Continues the trace of a `traceparent` header with a new span, or starts one where there is none or a bad one; one that starts
+ * here is recorded by nobody.
+ */
 export function continueTrace(header: string | undefined): Trace {
-  const match = header === undefined ? null : format.exec(header);
-  const valid = match && !zeros.test(match[1]!) && !zeros.test(match[2]!);
-  const traceId = valid ? match[1]! : randomUUID().replaceAll('-', '');
+  const parent = parseTraceParent(header);
+  const traceId = parent?.traceId ?? randomUUID().replaceAll('-', '');
   const spanId = randomUUID().replaceAll('-', '').slice(0, 16);
-  return { traceId, traceparent: `00-${traceId}-${spanId}-${valid ? match[3] : '01'}` };
+  return { traceId, traceparent: `00-${traceId}-${spanId}-${parent?.isSampled ? '01' : '00'}` };
 }

@@ -6,6 +6,7 @@ export { rowsRead } from './explain.js';
 export { forgedTokens, genuine, type Signer, statusOfRaw } from './forged-tokens.js';
 export { type Answer, HttpClient } from './http-client.js';
 export { IdentityPeer, type PeerMember, type PeerUser } from './identity-peer.js';
+export { applyGoldenEvents } from './golden-events.js';
 export { infrastructure } from './infrastructure.js';
 export { LicensingPeer } from './licensing-peer.js';
 export { type Define, type TestService, TestStack } from './test-stack.js';

@@ -2,8 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { type Problem, problemBody } from '#common/http/index';
-import { continueTrace, type Trace } from '#common/observability/index';
-import { isAuthPath, originForm } from '../routes.js';
+import {
+  continueTrace,
+  isProbe,
+  type RequestMetrics,
+  requestStep,
+  streamRoute,
+  type Trace,
+  type Tracing,
+} from '#common/observability/index';
+import { isAuthPath, originForm, routeOf } from '../routes.js';
 import type { Cors } from './cors.js';
 import { isIncomplete } from './request-body.js';
 
@@ -11,6 +19,9 @@ import { isIncomplete } from './request-body.js';
 const lingerTime = 2_000;
 /** What is logged for a client that left before its answer was complete; no status of HTTP says so. */
 const clientClosedRequest = 499;
+
+/** What the gateway answers itself, in short. */
+const ownRoute = (path: string): string => (path === streamRoute ? path : 'gateway');
 
 /** Connections whose last answer has been promised: nothing that follows on them is a request any more (RFC 9112 §9.6). */
 const givenUp = new WeakSet<Socket>();
@@ -20,10 +31,14 @@ export const isGivenUp = ({ socket }: IncomingMessage): boolean => givenUp.has(s
 export interface ExchangeOptions {
   readonly cors: Cors;
   readonly logger: Logger;
+  readonly tracing: Tracing;
+  readonly metrics: RequestMetrics;
   /** Takes one line per request, which holds nothing that would have to be blotted out. */
   readonly accessLog: Logger;
   /** True once the gateway stops: connections are not kept alive any more. */
   readonly isClosing: () => boolean;
+  /** Milliseconds that a client has to take what it was sent. */
+  readonly takeWithin: number;
 }
 
 /** One request and its answer, from the first byte to the line in the log. */
@@ -32,8 +47,14 @@ export class Exchange {
   /** The request target in origin form: path and query. */
   readonly target: string;
   readonly path: string;
+  /** Where it goes; undefined for what the gateway answers itself. */
+  readonly route: ReturnType<typeof routeOf>;
   private readonly startedAt = performance.now();
   private isBrokenOff = false;
+  private isExpected = false;
+  private takeTimer: NodeJS.Timeout | undefined;
+  /** Names and values that every answer to this request carries beside the common ones. */
+  private readonly carried: string[] = [];
 
   constructor(
     readonly request: IncomingMessage,
@@ -42,14 +63,24 @@ export class Exchange {
   ) {
     this.target = originForm(request.url ?? '');
     this.path = this.target.split('?', 1)[0]!;
-    this.trace = continueTrace(request.headers.traceparent as string | undefined);
-    response.once('close', () => this.log());
+    this.route = routeOf(this.path);
+    const header = request.headers.traceparent as string | undefined;
+    this.trace = isProbe(this.path) ? continueTrace(header) : options.tracing.serve(header);
+    response.once('close', () => {
+      this.taken();
+      this.finish();
+    });
   }
 
   /** What every answer carries: names and values in turn. */
   commonHeaders(): string[] {
     const own = ['traceparent', this.trace.traceparent, 'x-content-type-options', 'nosniff'];
-    return own.concat(this.options.cors.headers(this.request));
+    return own.concat(this.options.cors.headers(this.request), this.carried);
+  }
+
+  /** Puts headers on whatever is answered; names and values in turn. */
+  carry(...headers: string[]): void {
+    this.carried.push(...headers);
   }
 
   /** Sends the head of an answer; `headers` are names and values in turn. */
@@ -65,20 +96,40 @@ export class Exchange {
   end(): void {
     const { request, response } = this;
     if (!isIncomplete(request) || request.headers.expect !== undefined) {
-      response.end();
+      this.endAnswer();
       return;
     }
+    response.flushHeaders();
     const end = (): void => {
       clearTimeout(timer);
-      response.end();
+      this.endAnswer();
     };
     const timer = setTimeout(end, lingerTime);
     request.once('close', end).resume();
   }
 
+  private endAnswer(): void {
+    const { response } = this;
+    response.end();
+    setImmediate(() => {
+      if (!response.writableFinished && !response.destroyed) this.expectToBeTaken();
+    });
+  }
+
+  /** Breaks the answer off unless the client has taken what it was sent before its time is over. */
+  expectToBeTaken(): void {
+    clearTimeout(this.takeTimer);
+    this.takeTimer = setTimeout(() => this.breakOff(), this.options.takeWithin);
+  }
+
+  taken(): void {
+    clearTimeout(this.takeTimer);
+  }
+
   /** Answers with a failure, in the form of this path; where the answer has begun already, it is broken off. */
   fail(problem: Problem): void {
-    if (problem.status >= 500) this.warn(problem, problem.detail);
+    this.isExpected = problem.isExpected;
+    if (problem.status >= 500 && !problem.isExpected) this.warn(problem, problem.detail);
     if (this.response.headersSent) {
       this.breakOff();
       return;
@@ -102,7 +153,8 @@ export class Exchange {
       const body = problemBody(problem, this.trace.traceId, this.path);
       return { type: 'application/problem+json; charset=utf-8', body };
     }
-    const body = JSON.stringify({ code: problem.status, error_code: problem.code, msg: problem.detail });
+    const code = problem.code === 'rate_limited' ? 'over_request_rate_limit' : problem.code;
+    const body = JSON.stringify({ code: problem.status, error_code: code, msg: problem.detail });
     return { type: 'application/json; charset=utf-8', body };
   }
 
@@ -114,17 +166,22 @@ export class Exchange {
     );
   }
 
-  private log(): void {
-    const { request, response, trace, path } = this;
+  private finish(): void {
+    const { request, response, trace, path, route } = this;
     const left = !response.writableFinished && !this.isBrokenOff;
+    const status = left ? clientClosedRequest : response.statusCode;
+    const milliseconds = performance.now() - this.startedAt;
     const line = {
       traceId: trace.traceId,
       method: request.method,
       path,
-      status: left ? clientClosedRequest : response.statusCode,
-      ms: Math.round(performance.now() - this.startedAt),
+      status,
+      ms: Math.round(milliseconds),
       ...(this.isBrokenOff && { brokenOff: true }),
     };
-    this.options.accessLog[path.startsWith('/health/') ? 'debug' : 'info'](line, 'request');
+    this.options.accessLog[isProbe(path) || this.isExpected ? 'debug' : 'info'](line, 'request');
+    const told = { method: request.method!, route: route?.[0] ?? ownRoute(path), status };
+    this.options.metrics.observe(told, milliseconds / 1_000);
+    trace.span?.end(requestStep(told));
   }
 }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { type ClientAddress, Problem } from '#common/http/index';
+import { type ClientAddress, Problem, problemOf } from '#common/http/index';
+import { failureOf, type RecordedTrace } from '#common/observability/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
 import { checkFraming, hasBody, requestBody } from './request-body.js';
@@ -19,6 +20,9 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private isClientGone = false;
   private replica: Replica | undefined;
   private attempts = 0;
+  private askedAt = 0;
+  /** The question to the replica; only where it is recorded. */
+  private asking: RecordedTrace | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -34,14 +38,19 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     if (request.httpVersionMinor > 0 && countHosts(request.rawHeaders) !== 1) {
       throw new Problem(400, 'bad_request', 'A request names one host.');
     }
-    upstream.enter();
+    const visit = {
+      client: this.client.address,
+      start: () => this.dispatch(),
+      refuse: (problem: Problem) => this.exchange.fail(problem),
+      isAnswering: () => this.response.headersSent,
+    };
     this.response.once('close', () => {
-      upstream.leave();
+      upstream.admission.leave(visit);
       this.replica?.leave();
       this.isClientGone = true;
       this.controller?.abort(new Error('the client is gone'));
     });
-    this.dispatch();
+    upstream.admission.enter(visit);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -51,6 +60,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
+    this.upstream.answered((performance.now() - this.askedAt) / 1_000);
+    this.endAsking(status);
     if (status === 204) delete headers['content-length'];
     this.exchange.head(status, addAnswered(headers, this.exchange.commonHeaders()));
   }
@@ -58,7 +69,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.response.write(chunk)) return;
     controller.pause();
-    this.response.once('drain', () => controller.resume());
+    this.exchange.expectToBeTaken();
+    this.response.once('drain', () => {
+      this.exchange.taken();
+      controller.resume();
+    });
   }
 
   onResponseEnd(): void {
@@ -67,6 +82,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.endAsking(failureOf(error));
     if (this.isClientGone) return;
     if (isReplicaFailure(error)) this.upstream.failed(this.replica!);
     if (this.mayRepeat(error)) {
@@ -83,15 +99,36 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.replica?.leave();
     this.replica = this.upstream.pick();
     this.replica.enter();
+    this.askedAt = performance.now();
+    this.asking = this.exchange.trace.span?.begin('ask', 'client');
     const begin = (): void => {
       if (request.headers.expect !== undefined) response.writeContinue();
     };
     // undici takes any async iterable for a body; only its types do not say so.
     const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
-    this.replica.pool.dispatch(
-      { path: this.exchange.target, method: request.method!, headers: this.headers(), body },
-      this,
-    );
+    const options = { path: this.exchange.target, method: request.method!, headers: this.headers(), body };
+    try {
+      this.replica.pool.dispatch(options, this);
+    } catch (error) {
+      this.exchange.fail(problemOf(error));
+    }
+  }
+
+  /** With the status that was answered, or what went wrong. */
+  private endAsking(result: number | string): void {
+    if (!this.asking) return;
+    const { request, upstream, attempts } = this;
+    const isFailure = typeof result === 'string';
+    this.asking.span.end({
+      name: `${request.method} ${upstream.name}`,
+      attributes: {
+        'http.request.method': request.method!,
+        'server.address': upstream.name,
+        ...(attempts > 1 && { 'http.request.resend_count': attempts - 1 }),
+        ...(!isFailure && { 'http.response.status_code': result }),
+      },
+      failure: isFailure || result >= 500 ? String(result) : undefined,
+    });
   }
 
   private headers(): string[] {
@@ -99,7 +136,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const headers = endToEnd(request.rawHeaders, request.headers.connection);
     const length = request.headers['content-length'];
     if (length !== undefined) headers.push('content-length', length);
-    headers.push('via', '1.1 gateway', 'traceparent', exchange.trace.traceparent);
+    headers.push('via', '1.1 gateway', 'traceparent', (this.asking ?? exchange.trace).traceparent);
     headers.push('x-forwarded-for', client.address, 'x-forwarded-proto', client.protocol);
     return headers;
   }

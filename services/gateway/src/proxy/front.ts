@@ -1,7 +1,9 @@
 import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
 import { clientAddress, forbidden, Problem, problemOf } from '#common/http/index';
-import { isPlainPath, serviceOf } from '../routes.js';
+import { assertWithin, policyHeader, policyOf, stateHeader, stateOf } from '#common/limits/index';
+import type { AddressLimit } from '../limits/address-limit.js';
+import { isHealthPath, isPlainPath } from '../routes.js';
 import { isPreflight } from './cors.js';
 import { Exchange, type ExchangeOptions, isGivenUp } from './exchange.js';
 import { Forwarding } from './forwarding.js';
@@ -9,6 +11,7 @@ import type { Upstreams } from './upstreams.js';
 
 export interface FrontOptions extends ExchangeOptions {
   readonly upstreams: Upstreams;
+  readonly limit: AddressLimit;
   readonly trustedProxies: BlockList;
   /** Answers what belongs to no service. */
   readonly own: RequestListener;
@@ -30,8 +33,10 @@ export const front =
     }
   };
 
-function route(exchange: Exchange, { cors, upstreams, trustedProxies, own }: FrontOptions): void {
+function route(exchange: Exchange, { cors, upstreams, limit, trustedProxies, own }: FrontOptions): void {
   const { request, path } = exchange;
+  const client = clientAddress(request, trustedProxies);
+  if (!isHealthPath(path)) count(exchange, limit, client.address);
   if (!isPlainPath(path)) throw new Problem(400, 'bad_request', 'The path can be read in more than one way.');
   if (isPreflight(request)) {
     const allowed = cors.preflight(request);
@@ -43,9 +48,15 @@ function route(exchange: Exchange, { cors, upstreams, trustedProxies, own }: Fro
   if (request.headers.expect !== undefined && request.headers.expect.toLowerCase() !== '100-continue') {
     throw new Problem(417, 'expectation_failed', 'The only expectation understood is 100-continue.');
   }
-  const service = serviceOf(path);
-  if (service === undefined) answerOwn(exchange, own);
-  else new Forwarding(exchange, upstreams.of(service), clientAddress(request, trustedProxies)).start();
+  if (exchange.route === undefined) answerOwn(exchange, own);
+  else new Forwarding(exchange, upstreams.of(exchange.route[1]), client).start();
+}
+
+function count(exchange: Exchange, limit: AddressLimit, address: string): void {
+  const quota = limit.take(address);
+  if (!quota) return;
+  exchange.carry(policyHeader, policyOf(quota), stateHeader, stateOf(quota));
+  assertWithin(quota);
 }
 
 function answerOwn(exchange: Exchange, own: RequestListener): void {

@@ -1,3 +1,4 @@
+import { isIP, type LookupFunction } from 'node:net';
 import { Pool } from 'undici';
 
 /** Milliseconds to wait for a connection, and between two pieces of an answer. */
@@ -16,9 +17,16 @@ export class Replica {
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
-  /** `timeout`: seconds until an answer must begin. */
-  constructor(origin: string, timeout: number) {
-    this.pool = new Pool(origin, { pipelining: 1, connectTimeout, headersTimeout: timeout * 1_000, bodyTimeout });
+  /** `timeout`: seconds until an answer must begin; `address`: which one of the origin's, if its name has several. */
+  constructor(origin: string, timeout: number, address?: string) {
+    const connect = address === undefined ? {} : { lookup: alwaysTo(address) };
+    this.pool = new Pool(origin, {
+      pipelining: 1,
+      connectTimeout,
+      headersTimeout: timeout * 1_000,
+      bodyTimeout,
+      connect,
+    });
   }
 
   enter(): void {
@@ -47,6 +55,13 @@ export class Replica {
     await this.pool.destroy();
   }
 
+  /** It is asked nothing more; what is under way goes on to its end. */
+  retire(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    void this.pool.close();
+  }
+
   private probeLater(): void {
     this.timer = setTimeout(() => void this.probe(), probeEvery).unref();
   }
@@ -63,3 +78,12 @@ export class Replica {
     if (this.isDown && !this.isClosed) this.probeLater();
   }
 }
+
+/** Names nothing but this address, so that Host and certificate stay those of the origin's name. */
+const alwaysTo =
+  (address: string): LookupFunction =>
+  (_name, { all }, done) => {
+    const family = isIP(address);
+    if (all) done(null, [{ address, family }]);
+    else done(null, address, family);
+  };

@@ -3,6 +3,7 @@ import type { AccessAnswer } from '#common/auth/index';
 import { Offers } from '#common/copies/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { Broker } from '#common/events/index';
+import type { Trace } from '#common/observability/index';
 import { offeredThings } from './offered-things.js';
 import { uuidOf } from './question-fields.js';
 
@@ -44,19 +45,19 @@ export class OwnerAnswers implements OnModuleInit {
 
   onModuleInit(): void {
     this.offers.offer(...offeredThings);
-    this.broker.answer('identity.ask.access', (question) => this.access(question));
-    this.broker.answer('identity.ask.organization', (question) => this.organization(question));
+    this.broker.answer('identity.ask.access', (question, trace) => this.access(question, trace));
+    this.broker.answer('identity.ask.organization', (question, trace) => this.organization(question, trace));
   }
 
-  private async access(question: unknown): Promise<AccessAnswer> {
+  private async access(question: unknown, trace?: Trace): Promise<AccessAnswer> {
     const values = [uuidOf(question, 'userId')];
-    const [answer] = await this.system.read<Record<string, never>>({ text: accessText, values });
+    const [answer] = await this.system.read<Record<string, never>>({ text: accessText, values }, trace);
     return answer as unknown as AccessAnswer;
   }
 
-  private async organization(question: unknown): Promise<OrganizationAnswer> {
+  private async organization(question: unknown, trace?: Trace): Promise<OrganizationAnswer> {
     const values = [uuidOf(question, 'organizationId')];
-    const [answer] = await this.system.read<Record<string, never>>({ text: organizationText, values });
+    const [answer] = await this.system.read<Record<string, never>>({ text: organizationText, values }, trace);
     return answer as unknown as OrganizationAnswer;
   }
 }

@@ -9,6 +9,7 @@ export const translated: Readonly<Record<string, readonly [number, string]>> = {
   session_revoked: [403, 'session_not_found'],
   organization_required: [403, 'not_admin'],
   insufficient_role: [403, 'not_admin'],
+  rate_limited: [429, 'over_request_rate_limit'],
   internal_error: [500, 'unexpected_failure'],
 };
 

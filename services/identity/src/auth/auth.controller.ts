@@ -34,7 +34,7 @@ export class AuthController {
 
   @Post('token')
   @Public()
-  @Limited(({ query }) => (isRefresh(query) ? 'refresh' : 'sign_in'))
+  @Limited(({ query }) => (isRefresh(query) ? 'refresh' : 'sign_in'), ['refresh', 'sign_in'])
   @HttpCode(200)
   token(@RequestTrace() trace: Trace, @Query('grant_type') grantType: unknown, @Body() body: unknown) {
     if (grantType === 'password') return this.signIn.signIn(trace, readBody(SignInBody, body));

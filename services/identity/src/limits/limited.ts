@@ -1,9 +1,9 @@
-import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
+import { applyDecorators, type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Problem } from '#common/http/index';
+import { assertWithin, CountedBy, tellQuota } from '#common/limits/index';
 import { normalizeEmail } from '../users/email-address.js';
-import { type LimitName, type Quota, RateLimits } from './rate-limits.js';
+import { type LimitName, RateLimits } from './rate-limits.js';
 
 type Choice = LimitName | ((request: FastifyRequest) => LimitName);
 
@@ -12,8 +12,14 @@ const limitKey = 'clarity:limit';
 /**
  * Limits how often a route may be asked, per client and per account: the signed-in user's, or that of the field `email` in body or
  * query. Answers carry RateLimit-Policy and RateLimit; one request too many is a 429 `over_request_rate_limit`.
+ *
+ * @param choices what a function chooses from
  */
-export const Limited = (limit: Choice): MethodDecorator => SetMetadata(limitKey, limit);
+export const Limited = (limit: Choice, choices: readonly LimitName[] = []): MethodDecorator => {
+  const names = typeof limit === 'string' ? [limit] : choices;
+  const policies = names.flatMap((name) => [`${name}_per_client`, `${name}_per_account`]);
+  return applyDecorators(SetMetadata(limitKey, limit), CountedBy(...policies));
+};
 
 /** Counts the requests to routes with `@Limited`. */
 @Injectable()
@@ -30,7 +36,9 @@ export class LimitsGuard implements CanActivate {
     const reply = execution.switchToHttp().getResponse<FastifyReply>();
     const name = typeof limit === 'string' ? limit : limit(request);
     const { clientAddress } = request;
-    tell(reply, await this.limits.take(name, { clientAddress, account: accountOf(request) }));
+    const quotas = await this.limits.take(name, { clientAddress, account: accountOf(request) });
+    for (const quota of quotas) tellQuota(reply, quota);
+    assertWithin(...quotas);
     return true;
   }
 }
@@ -44,20 +52,4 @@ function accountOf({ context, body, query }: FastifyRequest): string | undefined
 function emailIn(source: unknown): string | undefined {
   const { email } = (source ?? {}) as { readonly email?: unknown };
   return typeof email === 'string' ? email : undefined;
-}
-
-/** Headers of draft-ietf-httpapi-ratelimit-headers. */
-function tell(reply: FastifyReply, quotas: readonly Quota[]): void {
-  if (quotas.length === 0) return;
-  const windows = quotas.map(({ policy, quota, window, left, resetsIn }) => ({
-    policy: `"${policy}";q=${quota};w=${window}`,
-    state: `"${policy}";r=${Math.max(left, 0)};t=${resetsIn}`,
-  }));
-  reply.header('ratelimit-policy', windows.map(({ policy }) => policy).join(', '));
-  reply.header('ratelimit', windows.map(({ state }) => state).join(', '));
-  const exceeded = quotas.filter(({ left }) => left < 0).map(({ resetsIn }) => resetsIn);
-  if (exceeded.length > 0) {
-    const retryAfter = Math.max(1, ...exceeded);
-    throw new Problem(429, 'over_request_rate_limit', 'Request rate limit reached', { retryAfter });
-  }
 }

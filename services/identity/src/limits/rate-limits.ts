@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import ipaddr from 'ipaddr.js';
 import { hashOf } from '#common/crypto/index';
 import { SystemUnitOfWork } from '#common/database/index';
+import { clientNetwork } from '#common/http/index';
+import type { Quota } from '#common/limits/index';
 import { IdentityConfig } from '../identity.config.js';
 
 /** What is limited, each by its setting RATE_LIMIT_<NAME>. */
@@ -11,18 +13,6 @@ export type LimitName = 'sign_in' | 'sign_up' | 'refresh' | 'verify' | 'mail' | 
 export interface Asker {
   readonly clientAddress: string;
   readonly account?: string | undefined;
-}
-
-/** What is left of a limit after a request. */
-export interface Quota {
-  readonly policy: string;
-  readonly quota: number;
-  /** Seconds. */
-  readonly window: number;
-  /** Below 0 the request is one too many. */
-  readonly left: number;
-  /** Seconds until requests are counted anew. */
-  readonly resetsIn: number;
 }
 
 interface Counted {
@@ -62,7 +52,7 @@ export class RateLimits {
     });
     return counted.map(({ policy, quota, key }) => {
       const { used, resets_in: resetsIn } = rows.find((row) => row.key.equals(key))!;
-      return { policy, quota, window, left: quota - used, resetsIn };
+      return { policy, quota, window, left: quota - used, resetsIn, retryAfter: resetsIn };
     });
   }
 
@@ -83,12 +73,8 @@ export class RateLimits {
 
   /** Nobody, for this machine itself, unless it runs in production: there it may be a proxy that is not known as one. */
   private clientOf(clientAddress: string): string | undefined {
-    if (!ipaddr.isValid(clientAddress)) return clientAddress;
-    const address = ipaddr.process(clientAddress);
-    if (address.range() === 'loopback' && this.config.NODE_ENV !== 'production') return undefined;
-    return address.kind() === 'ipv4' ? address.toString() : networkOf(address as ipaddr.IPv6);
+    const network = clientNetwork(clientAddress);
+    const isLocal = ipaddr.isValid(network) && ipaddr.parse(network).range() === 'loopback';
+    return isLocal && this.config.NODE_ENV !== 'production' ? undefined : network;
   }
 }
-
-/** The /64 of an IPv6 address, which is what one household or machine is given, and may choose from as it likes. */
-const networkOf = (address: ipaddr.IPv6): string => address.parts.slice(0, 4).join(':');

@@ -2,7 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap
 import { SecretBox } from '#common/crypto/index';
 import { SystemUnitOfWork } from '#common/database/index';
 import { Loop } from '#common/events/index';
-import { createLogger } from '#common/observability/index';
+import { createLogger, Metrics } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
 import { compose, type Letter } from './letter.js';
 import { mailContext } from './mails.js';
@@ -43,6 +43,16 @@ const claim = `
 
 const giveUp = `DELETE FROM mails WHERE created_at < now() - interval '3 days' RETURNING id`;
 
+const gauges = {
+  clarity_mails_waiting: 'Mails that are not sent yet, counted up to 10,000',
+  clarity_mails_oldest_seconds: 'Age of the oldest of them',
+};
+
+const waitingText = `
+  SELECT count(*)::float8 AS clarity_mails_waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS clarity_mails_oldest_seconds
+  FROM (SELECT created_at FROM mails LIMIT 10000) AS waiting`;
+
 /** Sends what waits, in every replica; gives up what could not be sent while it was of use. */
 @Injectable()
 export class MailSender implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -55,10 +65,12 @@ export class MailSender implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly system: SystemUnitOfWork,
     private readonly box: SecretBox,
     private readonly smtp: Smtp,
+    metrics: Metrics,
     config: IdentityConfig,
   ) {
     this.logger = createLogger('identity', config.LOG_LEVEL);
     this.loop = new Loop('mail', this.logger, () => this.round());
+    metrics.ask(gauges, () => this.waiting());
   }
 
   onApplicationBootstrap(): void {
@@ -78,6 +90,11 @@ export class MailSender implements OnApplicationBootstrap, BeforeApplicationShut
   /** Looks at once for what a transaction has just queued. */
   wake(): void {
     this.loop.wake();
+  }
+
+  private async waiting(): Promise<Record<keyof typeof gauges, number>> {
+    const [waiting] = await this.system.read<Record<keyof typeof gauges, number>>({ text: waitingText });
+    return waiting!;
   }
 
   private async round(): Promise<number> {

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/com
 import { LicenseExpired, LicenseExpiring } from '#common/contracts/index';
 import { SystemUnitOfWork, type Tx } from '#common/database/index';
 import { Loop } from '#common/events/index';
-import { continueTrace, createLogger } from '#common/observability/index';
+import { continueTrace, createLogger, Metrics } from '#common/observability/index';
 import { type LicenseRecord, lockLicenses, stateOf, tellLicense } from '../licenses/license-record.js';
 import { noticeReached } from '../licenses/notices.js';
 import { LicensingConfig } from '../licensing.config.js';
@@ -16,6 +16,11 @@ const batchSize = 500;
 const nextNotice = 'app.next_notice(expiration_date, notice_date, notice_days)';
 
 const waitText = `SELECT extract(epoch FROM ${nextNotice} - clock_timestamp())::float8 * 1000 AS wait
+  FROM licenses WHERE revoked_at IS NULL ORDER BY ${nextNotice} LIMIT 1`;
+
+const lagGauge = 'clarity_license_expiry_lag_seconds';
+
+const lagText = `SELECT greatest(0, extract(epoch FROM clock_timestamp() - ${nextNotice}))::float8 AS lag
   FROM licenses WHERE revoked_at IS NULL ORDER BY ${nextNotice} LIMIT 1`;
 
 const dueText = `SELECT id FROM licenses WHERE revoked_at IS NULL AND ${nextNotice} <= now()
@@ -33,9 +38,11 @@ export class ExpiryNotices implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly system: SystemUnitOfWork,
+    metrics: Metrics,
     config: LicensingConfig,
   ) {
     this.loop = new Loop('expiry', createLogger('licensing', config.LOG_LEVEL), () => this.round());
+    metrics.ask({ [lagGauge]: 'Age of the oldest notice of an expiry that is due and not given' }, () => this.lag());
   }
 
   onModuleInit(): void {
@@ -49,6 +56,11 @@ export class ExpiryNotices implements OnModuleInit, OnModuleDestroy {
   /** Called after a date was written: it may be nearer than the next look. */
   wake(): void {
     this.loop.wake();
+  }
+
+  private async lag(): Promise<{ [lagGauge]: number }> {
+    const [oldest] = await this.system.read<{ lag: number }>({ text: lagText });
+    return { [lagGauge]: oldest?.lag ?? 0 };
   }
 
   private async round(): Promise<number> {

@@ -1,5 +1,5 @@
-import { IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { IsISO8601, IsString, IsUUID } from 'class-validator';
+import { EventContract, OrNull } from '../contract.js';
 
 const conversationId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a11';
 const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
@@ -17,10 +17,10 @@ export abstract class ConversationState {
   @IsUUID('loose') conversationId!: string;
   /** Whose conversation it is; nobody else may see it. */
   @IsUUID('loose') userId!: string;
-  @IsOptional() @IsString() title!: string | null;
-  @IsOptional() @IsString() subject!: string | null;
-  @IsOptional() @IsISO8601() createdAt!: string | null;
-  @IsOptional() @IsISO8601() updatedAt!: string | null;
+  @OrNull() @IsString() title!: string | null;
+  @OrNull() @IsString() subject!: string | null;
+  @OrNull() @IsISO8601() createdAt!: string | null;
+  @OrNull() @IsISO8601() updatedAt!: string | null;
 }
 
 @EventContract({

@@ -1,5 +1,5 @@
-import { IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { IsISO8601, IsString, IsUUID } from 'class-validator';
+import { EventContract, OrNull } from '../contract.js';
 
 const functionId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a13';
 const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
@@ -18,9 +18,9 @@ export abstract class FunctionState {
   /** Whose function it is; nobody else may see it. */
   @IsUUID('loose') userId!: string;
   @IsString() name!: string;
-  @IsOptional() @IsString() description!: string | null;
+  @OrNull() @IsString() description!: string | null;
   @IsISO8601() createdAt!: string;
-  @IsOptional() @IsISO8601() updatedAt!: string | null;
+  @OrNull() @IsISO8601() updatedAt!: string | null;
 }
 
 @EventContract({

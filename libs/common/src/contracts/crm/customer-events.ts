@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsIn, IsOptional, IsString, IsUUID, ValidateNested } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { EventContract, OrNull } from '../contract.js';
 
 const customerId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a06';
 const organizationId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a01';
@@ -37,18 +37,18 @@ export class CustomerPhoneState {
   @IsUUID('loose') id!: string;
   /** As it was typed. */
   @IsString() phone!: string;
-  @IsOptional() @IsString() type!: string | null;
+  @OrNull() @IsString() type!: string | null;
   @IsBoolean() isPrimary!: boolean;
 }
 
 export class CustomerAddressState {
   @IsUUID('loose') id!: string;
-  @IsOptional() @IsString() addressLine1!: string | null;
-  @IsOptional() @IsString() addressLine2!: string | null;
+  @OrNull() @IsString() addressLine1!: string | null;
+  @OrNull() @IsString() addressLine2!: string | null;
   @IsString() city!: string;
   @IsString() state!: string;
-  @IsOptional() @IsString() postalCode!: string | null;
-  @IsOptional() @IsString() country!: string | null;
+  @OrNull() @IsString() postalCode!: string | null;
+  @OrNull() @IsString() country!: string | null;
 }
 
 /** The customer after the event, without its links: not everybody who may read the customer may know them all. */

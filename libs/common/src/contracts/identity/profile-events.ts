@@ -1,5 +1,5 @@
-import { IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { IsISO8601, IsString, IsUUID } from 'class-validator';
+import { EventContract, OrNull } from '../contract.js';
 
 const profile = {
   profileId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a04',
@@ -13,7 +13,7 @@ const profile = {
 export abstract class ProfileState {
   @IsUUID('loose') profileId!: string;
   @IsUUID('loose') organizationId!: string;
-  @IsOptional() @IsUUID('loose') userId!: string | null;
+  @OrNull() @IsUUID('loose') userId!: string | null;
   @IsString() role!: string;
   @IsISO8601() createdAt!: string;
 }

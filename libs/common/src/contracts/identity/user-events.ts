@@ -1,5 +1,5 @@
-import { IsBoolean, IsEmail, IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { IsArray, IsBoolean, IsEmail, IsISO8601, IsOptional, IsString, IsUUID } from 'class-validator';
+import { EventContract, OrNull } from '../contract.js';
 
 const userId = '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a02';
 const user = { userId, email: 'ada@example.com', emailConfirmed: true };
@@ -13,7 +13,7 @@ const user = { userId, email: 'ada@example.com', emailConfirmed: true };
 })
 export class UserRegistered {
   @IsUUID('loose') userId!: string;
-  @IsOptional() @IsEmail() email!: string | null;
+  @OrNull() @IsEmail() email!: string | null;
   /** Only a confirmed address proves anything about its holder. */
   @IsBoolean() emailConfirmed!: boolean;
 }
@@ -27,10 +27,10 @@ export class UserRegistered {
 })
 export class UserUpdated {
   @IsUUID('loose') userId!: string;
-  @IsOptional() @IsEmail() email!: string | null;
+  @OrNull() @IsEmail() email!: string | null;
   @IsBoolean() emailConfirmed!: boolean;
   /** Names of what has changed, such as `password` or `ban`; absent where only the address has. */
-  @IsOptional() @IsString({ each: true }) changed?: string[];
+  @IsOptional() @IsArray() @IsString({ each: true }) changed?: string[];
 }
 
 @EventContract({

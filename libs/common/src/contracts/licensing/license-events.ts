@@ -1,5 +1,5 @@
-import { IsArray, IsBoolean, IsISO8601, IsInt, IsOptional, IsString, IsUUID } from 'class-validator';
-import { EventContract } from '../contract.js';
+import { IsArray, IsBoolean, IsISO8601, IsInt, IsString, IsUUID } from 'class-validator';
+import { EventContract, OrNull } from '../contract.js';
 
 const license = {
   licenseId: '0198c5a0-5e1c-7a2e-9d7f-3f1f0c9b7a05',
@@ -15,7 +15,7 @@ export abstract class LicenseState {
   @IsUUID('loose') licenseId!: string;
   @IsUUID('loose') organizationId!: string;
   /** Null: never expires. */
-  @IsOptional() @IsISO8601() expirationDate!: string | null;
+  @OrNull() @IsISO8601() expirationDate!: string | null;
   @IsBoolean() suspended!: boolean;
   @IsBoolean() revoked!: boolean;
   /** Codes of the modules granted, sorted. */

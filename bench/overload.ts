@@ -1,0 +1,87 @@
+import { IdentityPeer, LicensingPeer, TestStack } from '#common/testing/index';
+import { startInfrastructure, stopInfrastructure } from '#common/testing/infrastructure';
+import { fill, runSql } from './crm-data.js';
+import { startCrm, startGateway, stopAll } from './crm-processes.js';
+import { connections, request, round } from './load.js';
+import { OpenLoop, type Outcome } from './open-loop.js';
+import { median, percentile, report } from './report.js';
+
+/**
+ * What happens to those who are let in when five times as many ask as can be answered: reads of one customer through the gateway,
+ * with everything on. Capacity is what a closed loop gets; then an open loop asks at that rate, and at five times that, in turn.
+ * The load runs on the same processors as everything else; its connections stay open from run to run, as those of a proxy do.
+ */
+const quick = process.argv.includes('--quick');
+const rounds = quick ? 1 : 4;
+const milliseconds = quick ? 3_000 : 10_000;
+const customers = 5_000;
+const overload = 5;
+const limit = 4;
+
+const rounded = (value: number): number => Math.round(value * 10) / 10;
+
+const figuresOf = ({ accepted, refused, lost, sent, lag }: Outcome) => ({
+  sent,
+  accepted: accepted.length,
+  refused: refused.length,
+  lost: lost.length,
+  acceptedMilliseconds: { p50: rounded(median(accepted)), p99: rounded(percentile(accepted, 0.99)) },
+  ...(refused.length > 0 && {
+    refusedMilliseconds: { p50: rounded(median(refused)), p99: rounded(percentile(refused, 0.99)) },
+  }),
+  lateMilliseconds: { p99: rounded(percentile(lag, 0.99)) },
+});
+
+async function measure(stack: TestStack): Promise<object> {
+  const identity = await IdentityPeer.start(stack);
+  const licensing = await LicensingPeer.start(stack);
+  const { token, organizationId } = await identity.member('member');
+  await licensing.issue(organizationId);
+  const { app } = await stack.database('crm');
+  await runSql(app, fill(organizationId, customers));
+  await stack.sql('crm', 'VACUUM ANALYZE');
+  const settings = { IDENTITY_URL: identity.url, REQUESTS_AT_ONCE: '16', REQUEST_LIMIT_PER_CALLER: '1000000000' };
+  const crm = await startCrm(await stack.environment('crm', settings));
+  const gateway = await startGateway(crm, identity.url);
+  const rows = await stack.sql<{ id: string }>('crm', 'SELECT id FROM customers ORDER BY random() LIMIT 2000');
+  const requests = rows.map(({ id }) => request('GET', `/v1/customers/${id}`, token));
+  let turn = 0;
+  const next = (): string => requests[(turn += 1) % requests.length]!;
+
+  const closed: number[] = [];
+  for (let n = 0; n < 7; n += 1) closed.push((await round(gateway, next, milliseconds / 4)).perSecond);
+  const capacity = median(closed.slice(2));
+  const load = new OpenLoop(gateway.port, next);
+  for (const times of [1, overload]) await load.run(times * capacity, 2_000);
+  const at: Record<'capacity' | 'overload', ReturnType<typeof figuresOf>[]> = { capacity: [], overload: [] };
+  for (let n = 0; n < rounds; n += 1) {
+    at.capacity.push(figuresOf(await load.run(capacity, milliseconds)));
+    at.overload.push(figuresOf(await load.run(overload * capacity, milliseconds)));
+    console.error(at.capacity.at(-1), at.overload.at(-1));
+  }
+  load.close();
+  const p99 = (runs: typeof at.capacity) => median(runs.map(({ acceptedMilliseconds }) => acceptedMilliseconds.p99));
+  return {
+    capacityPerSecond: Math.round(capacity),
+    p99: { capacity: p99(at.capacity), overload: p99(at.overload) },
+    ratio: rounded(p99(at.overload) / p99(at.capacity)),
+    limit,
+    lost: [...at.capacity, ...at.overload].reduce((sum, { lost }) => sum + lost, 0),
+    runs: at,
+  };
+}
+
+await startInfrastructure();
+try {
+  const stack = await TestStack.start();
+  try {
+    const figures = await measure(stack);
+    const unit = 'milliseconds from when a request was due to its answer; requests a second';
+    report('overload', { unit, connections, customers, overload, rounds, milliseconds, ...figures }, !quick);
+  } finally {
+    await stopAll();
+    await stack.stop();
+  }
+} finally {
+  await stopInfrastructure();
+}
