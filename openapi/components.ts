@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { anyObject, component, componentName, integer, listOf, object, type Schema, text } from '#common/openapi/index';
 import { exampleOf } from './examples.js';
 import type { KnownProblem } from './problems.js';
+import type { DocumentedRoute } from './routes.js';
 
 const traceId = text('4bf92f3577b34da6a3ce929d0e0e4736', { pattern: '^[0-9a-f]{32}$' });
 
@@ -52,6 +53,33 @@ const headerNames: Readonly<Record<number, string>> = {
   503: 'Retry-After',
 };
 
+const tag = '"BsxwbaAZQmGZLCGyMzqWkA"';
+
+/** Headers of requests that many routes take. */
+export const parameters = {
+  IfMatch: {
+    name: 'if-match',
+    in: 'header',
+    description: 'ETags: the request takes effect only on a resource that has one of them (412).',
+    schema: { type: 'string' },
+    example: tag,
+  },
+  IfNoneMatch: {
+    name: 'if-none-match',
+    in: 'header',
+    description: 'ETags, or `*`: of a GET what is known already (304), else what the resource must not be (412).',
+    schema: { type: 'string' },
+    example: tag,
+  },
+  IdempotencyKey: {
+    name: 'idempotency-key',
+    in: 'header',
+    description: 'Sent again within 24 hours, the request is answered as before and has no second effect.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
+  },
+} as const;
+
 /** Collects what operations share, each under its name. */
 export class Components {
   readonly schemas: Record<string, unknown> = {};
@@ -66,6 +94,21 @@ export class Components {
       description: 'Path of what was created.',
       required: true,
       schema: text('/v1/customers/0199d2a8-4b1e-7c07-9a53-6f1f0a4c2b11'),
+    },
+    ETag: {
+      description: 'Names what is answered: for If-Match and If-None-Match.',
+      required: true,
+      schema: text(tag),
+    },
+    'Cache-Control': { required: true, schema: text('private, no-cache') },
+    'Idempotency-Replayed': { description: 'That this was answered before.', schema: text('true') },
+    'RateLimit-Policy': {
+      description: 'Names of the limits that count the request, with quota and seconds of the window.',
+      schema: text('"address";q=6000;w=60, "caller";q=1200;w=60'),
+    },
+    RateLimit: {
+      description: 'What is left of each, and the seconds until it is whole again.',
+      schema: text('"address";r=5999;t=1, "caller";r=1199;t=1'),
     },
     'Retry-After': { description: 'Seconds after which to try again.', schema: integer(1, { minimum: 0 }) },
     'WWW-Authenticate': { description: 'That a bearer token is wanted.', schema: text('Bearer') },
@@ -84,6 +127,42 @@ export class Components {
 
   header(name: keyof Components['headers']): { readonly $ref: string } {
     return { $ref: `#/components/headers/${name}` };
+  }
+
+  /** What a client may say about the resource that it knows, and about having asked before. */
+  conventionParameters({ conventions, method }: DocumentedRoute): object[] {
+    const { entityTag, preconditions, idempotencyKey } = conventions;
+    const names = [
+      ...(preconditions ? ['IfMatch', 'IfNoneMatch'] : []),
+      ...(entityTag && method === 'get' ? ['IfNoneMatch'] : []),
+      ...(idempotencyKey ? ['IdempotencyKey'] : []),
+    ];
+    return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+  }
+
+  conventionHeaders({ conventions, limits }: DocumentedRoute): object {
+    const { entityTag, idempotencyKey, location } = conventions;
+    return {
+      ...(limits.length > 0 && {
+        'ratelimit-policy': this.header('RateLimit-Policy'),
+        ratelimit: this.header('RateLimit'),
+      }),
+      ...(location !== undefined && { location: this.header('Location') }),
+      ...(entityTag && { etag: this.header('ETag'), 'cache-control': this.header('Cache-Control') }),
+      ...(idempotencyKey && { 'idempotency-replayed': this.header('Idempotency-Replayed') }),
+    };
+  }
+
+  notModified(): { readonly $ref: string } {
+    this.responses['NotModified'] = {
+      description: 'The resource is what If-None-Match names.',
+      headers: {
+        traceparent: this.header('Traceparent'),
+        etag: this.header('ETag'),
+        'cache-control': this.header('Cache-Control'),
+      },
+    };
+    return { $ref: '#/components/responses/NotModified' };
   }
 
   /** A reference to the answer by which problems of one status are told; those with the same codes share one. */

@@ -1,6 +1,6 @@
 import { applications } from './applications.js';
 import { Comments } from './comments.js';
-import { Components } from './components.js';
+import { Components, parameters } from './components.js';
 import { Operations } from './operation.js';
 import { Problems } from './problems.js';
 import { allDocs, documentedRoutes } from './routes.js';
@@ -27,7 +27,8 @@ problem documents (RFC 9457) with a stable \`code\`; a row of another organizati
 Lists are pages: \`limit\`, \`cursor\` and \`sort\` in, \`page.nextCursor\` out.
 Below \`/auth/v1\` the forms are those of Supabase Auth: snake_case, unknown fields ignored, errors \`{ code, error_code, msg }\`.
 
-**Limits.** A body has 1 MiB and 16 levels of JSON at most, an access token 8 kB, a part of the path 256 characters.
+**Limits.** Requests are counted per address and per caller, on some routes also per account: answers say in \`RateLimit-Policy\` and
+\`RateLimit\` how much is left, and one too many is a 429 with \`Retry-After\`. A body has 1 MiB and 16 levels of JSON at most, an access token 8 kB, a part of the path 256 characters.
 `;
 
 /** Told to whom a link or a provider sends back, in its query: no answer has it. */
@@ -63,6 +64,7 @@ export async function openapiDocument(): Promise<object> {
           description: 'An access token of `/auth/v1/token`.',
         },
       },
+      parameters,
       headers: components.headers,
       schemas: sorted(components.schemas),
       responses: sorted(components.responses),

@@ -29,6 +29,7 @@ const byName: Readonly<Record<string, unknown>> = {
   after: 'i12.l5.c9.v3',
   createdAfter: '2026-01-31',
   updatedAfter: '2026-01-31T12:00:00Z',
+  expiresBefore: '2026-12-31',
   redirect_to: 'https://app.example.com/welcome',
   friendly_name: 'phone',
   issuer: 'Clarity',

@@ -26,7 +26,12 @@ export class Operations {
 
   operation(route: DocumentedRoute): object {
     const { doc, tag, policy } = route;
-    const parameters = [...this.pathParameters(route), ...this.queryParameters(route), ...headerParameters(route)];
+    const parameters = [
+      ...this.pathParameters(route),
+      ...this.queryParameters(route),
+      ...headerParameters(route),
+      ...this.components.conventionParameters(route),
+    ];
     const isPublic = policy?.kind === 'public' || (policy === undefined && route.doc.errors === undefined);
     return {
       operationId: (route.isAuth ? doc.alias : undefined) ?? doc.id,
@@ -41,10 +46,15 @@ export class Operations {
     };
   }
 
-  private descriptionOf({ doc, controller, handler, policy }: DocumentedRoute, isPublic: boolean): string {
+  private descriptionOf({ doc, controller, handler, policy, limits }: DocumentedRoute, isPublic: boolean): string {
     const more = doc.description ?? this.comments.of(controller, handler);
     const callers = isPublic ? 'Anybody; no token is looked at.' : callersInWords(policy);
-    return [...(more === undefined ? [] : [more]), `**Who may call it:** ${callers}`].join('\n\n');
+    const counted = limits.map((name) => `\`${name}\``).join(', ');
+    return [
+      ...(more === undefined ? [] : [more]),
+      `**Who may call it:** ${callers}`,
+      ...(limits.length > 0 ? [`**Limits that count it:** ${counted}.`] : []),
+    ].join('\n\n');
   }
 
   private pathParameters({ parameters, doc }: DocumentedRoute): object[] {
@@ -113,7 +123,7 @@ export class Operations {
       description,
       headers: {
         ...(status < 400 && { traceparent: this.components.header('Traceparent') }),
-        ...(status === 201 && route.method === 'post' && { location: this.components.header('Location') }),
+        ...(status < 300 && this.components.conventionHeaders(route)),
         ...Object.fromEntries(own),
       },
       ...(content && { content }),

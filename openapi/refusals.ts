@@ -13,7 +13,10 @@ export const anywhere = [
   'headers_too_large',
   'internal_error',
   'bad_gateway',
+  'rate_limited',
   'unavailable',
+  'overloaded',
+  '503 timeout',
 ];
 
 const tokens = ['unauthorized', 'invalid_token', 'token_expired', 'session_revoked', 'authorization_stale'];
@@ -32,7 +35,8 @@ export function refusalsOf(route: DocumentedRoute, problems: Problems): Map<numb
   return new Map([...byStatus].sort(([a], [b]) => a - b));
 }
 
-function codesOf({ application, policy, bodies, queries, parameters, method, isAuth }: DocumentedRoute): string[] {
+function codesOf(route: DocumentedRoute): string[] {
+  const { application, policy, bodies, queries, parameters, method, isAuth } = route;
   const asksOwner = policy?.kind === 'role' || (policy?.kind === 'user' && policy.module !== undefined);
   const isWrite = method !== 'get';
   const takes = bodies.length + queries.length + parameters.length > 0;
@@ -45,7 +49,21 @@ function codesOf({ application, policy, bodies, queries, parameters, method, isA
     ...(parameters.length > 0 && !isAuth ? ['not_found'] : []),
     ...(isWrite && policy?.kind !== 'public' ? ['conflict', 'forbidden'] : []),
     ...(bodies.length > 0 ? ['payload_too_large', 'unsupported_media_type'] : []),
+    ...codesOfConventions(route),
     'unavailable',
+    'overloaded',
+    '503 timeout',
+  ];
+}
+
+function codesOfConventions({ conventions, policy, method, limits }: DocumentedRoute): string[] {
+  const { preconditions, idempotencyKey } = conventions;
+  const isPost = method === 'post' && policy?.kind !== 'public';
+  return [
+    ...(preconditions ? ['precondition_failed', '400 validation_failed'] : []),
+    ...(idempotencyKey ? ['idempotency_key_in_use', 'idempotency_key_reused', '400 validation_failed'] : []),
+    ...(limits.length > 0 ? ['rate_limited'] : []),
+    ...(isPost && !idempotencyKey ? ['idempotency_key_not_supported', '400 validation_failed'] : []),
   ];
 }
 

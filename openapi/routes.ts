@@ -19,6 +19,9 @@ export interface DocumentedRoute {
   readonly parameters: readonly string[];
   /** None at the gateway, which asks the services. */
   readonly policy: Policy | undefined;
+  readonly conventions: Route['conventions'];
+  /** Names of the limits that count requests to it, as RateLimit-Policy tells them. */
+  readonly limits: readonly string[];
   readonly tag: string;
   readonly doc: OperationDoc;
   readonly controller: Class;
@@ -62,9 +65,10 @@ export function documentedRoutes(all: readonly Application[], docs: Map<string, 
 
 function documented(
   application: Application['name'],
-  { method: verb, path, policy, handler, declared }: Route,
+  route: Route,
   docs: Map<string, ControllerDocs>,
 ): DocumentedRoute {
+  const { method: verb, path, policy, conventions, limits, handler, declared } = route;
   const own = docs.get(handler.split('.')[0]!);
   const doc = own?.operations[declared.key];
   if (!own || !doc) throw new Error(`no docs for ${handler}: they stand beside it, in <feature>.docs.ts`);
@@ -76,6 +80,8 @@ function documented(
     path: path.replaceAll(/:(\w+)/g, '{$1}'),
     parameters: [...path.matchAll(/:(\w+)/g)].map(([, name]) => name!),
     policy,
+    conventions,
+    limits: path.startsWith('/health/') ? [] : ['address', ...(application === 'gateway' ? [] : limits)],
     tag: own.tag,
     doc,
     controller: declared.controller.constructor as Class,

@@ -26,7 +26,7 @@ interface Response extends Reference {
   readonly content?: Readonly<Record<string, unknown>>;
 }
 
-export interface Parameter {
+export interface Parameter extends Reference {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly required?: boolean;
@@ -39,7 +39,7 @@ export interface Operation {
   readonly security: readonly object[];
   readonly 'x-callers': 'anybody' | 'signed-in' | 'role';
   readonly 'x-role'?: string;
-  readonly parameters?: readonly Parameter[];
+  readonly parameters: readonly Parameter[];
   readonly requestBody?: {
     readonly required: boolean;
     readonly content: Readonly<Record<string, { readonly schema: Json; readonly example: unknown }>>;
@@ -48,7 +48,9 @@ export interface Operation {
 }
 
 interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, Omit<Operation, 'parameters'> & Partial<Operation>>>>
+  >;
   readonly components: { readonly responses: Readonly<Record<string, Response>> };
 }
 
@@ -79,7 +81,10 @@ export class Contract {
   /** Every operation with its method, in upper case, and its path. */
   operations(): { method: string; path: string; operation: Operation }[] {
     return Object.entries(this.document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+      Object.entries(methods).map(([method, operation]) => {
+        const parameters = (operation.parameters ?? []).map((one) => this.resolved(one));
+        return { method: method.toUpperCase(), path, operation: { ...operation, parameters } };
+      }),
     );
   }
 

@@ -44,12 +44,14 @@ export class DocumentedRequests {
     const token =
       prepared.token ?? (kind === 'platform' ? world.tokenOf(kind) : world.personOfB(kind)?.session.access_token);
     const target = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(prepared.params![name]!));
-    const query = (operation.parameters ?? [])
-      .filter((one) => one.in === 'query' && one.example !== undefined && !opaque.has(one.name))
-      .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`);
+    const query = new URLSearchParams();
+    for (const { name, in: place, example } of operation.parameters) {
+      if (place === 'query' && example !== undefined && !opaque.has(name)) query.set(name, String(example));
+    }
+    new URLSearchParams(prepared.query).forEach((value, name) => query.set(name, value));
     const content = operation.requestBody?.content['application/json'];
     const body = content && JSON.stringify(content.example);
-    const answer = await this.send(route, { method, target: `${target}?${query.join('&')}`, body }, token);
+    const answer = await this.send(route, { method, target: `${target}?${query.toString()}`, body }, token);
     if (answer.status === 400 && /"validation_failed"/.test(answer.text))
       this.tell(route, 'its example is refused', answer);
   }
@@ -57,7 +59,7 @@ export class DocumentedRequests {
   /** Without a token, by somebody of too low a role, and with a body that nobody takes. */
   private async refused({ method, path, operation }: Documented): Promise<void> {
     const route = `${method} ${path}`;
-    const target = (operation.parameters ?? [])
+    const target = operation.parameters
       .filter((one) => one.in === 'path')
       .reduce((filled, { name, example }) => filled.replace(`{${name}}`, String(example)), path);
     const body = operation.requestBody && '{}';

@@ -228,7 +228,7 @@ export class Requests {
     const body =
       content &&
       (isExample ? structuredClone(content.example) : this.valid.of(content.schema, random, content.example));
-    const parameters = operation.parameters ?? [];
+    const { parameters } = operation;
     return {
       method,
       path: filled(path, parameters, random, cast),
@@ -238,6 +238,9 @@ export class Requests {
       headers: [
         ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as [string, string]]),
         ...(content ? [['content-type', 'application/json'] as [string, string]] : []),
+        ...parameters
+          .filter((one) => one.in === 'header' && random.next() < 0.1)
+          .map(({ name, example }): [string, string] => [name, String(example)]),
       ],
       body: personal(body, random, cast),
       text: undefined,

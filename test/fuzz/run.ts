@@ -48,6 +48,7 @@ class Fuzz {
   private readonly findings = new Map<string, Finding>();
   private cast!: Promise<Cast>;
   private sent = 0;
+  private answered = 0;
   private slowestMs = 0;
   private castAge = 0;
   private refused = 0;
@@ -94,7 +95,7 @@ class Fuzz {
         this.tell(`no answer: ${(error as Error).message}`, request);
       }
       this.slowestMs = Math.max(this.slowestMs, Math.round(performance.now() - begun));
-      await progress?.(this.sent);
+      await progress?.((this.answered += 1));
     }
   }
 

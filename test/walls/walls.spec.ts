@@ -42,7 +42,11 @@ const firstWallDown = () => ({ statuses: false, around: withoutFirstWall(world),
 describe('the table', () => {
   it('has a row for each route of the running applications, and none beside', () => {
     const rows = readTable().map(({ application, route }) => ({ application, route: nameless(route) }));
-    const routes = applications.flatMap((name) => runningRoutes(name, world.printedRoutes(name)));
+    // The reference's page and its parts are files: no controller has them, and they are the same to everybody.
+    const isFile = (route: string): boolean => route.startsWith('GET /docs');
+    const routes = applications
+      .flatMap((name) => runningRoutes(name, world.printedRoutes(name)))
+      .filter(({ application, route }) => application !== 'gateway' || !isFile(route));
     expect(differences(rows, routes)).toEqual([]);
     expect(routes.length).toBeGreaterThan(100);
   });

@@ -119,6 +119,35 @@ describe('a path', () => {
   });
 });
 
+describe('the OpenAPI document', () => {
+  const origin = 'http://localhost:3000';
+
+  it('is served to pages elsewhere, and only to who does not know it yet', async () => {
+    const { status, headers, text } = await send(gateway.url, '/openapi.json', { headers: { origin } });
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ openapi: '3.1.0', paths: { '/v1/customers': expect.anything() } });
+    expect(headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-cache',
+      'access-control-allow-origin': origin,
+    });
+    const askAgain = (tag: string) => send(gateway.url, '/openapi.json', { headers: { 'if-none-match': tag } });
+    const known = await askAgain(`"another", W/${headers['etag']}`);
+    expect([known.status, known.text, known.headers['etag']]).toEqual([304, '', headers['etag']]);
+    expect((await askAgain('"another"')).text).toBe(text);
+  });
+});
+
+describe('a request that cannot be read', () => {
+  it('is told in a problem document, of which HEAD gets the head alone', async () => {
+    const ask = (method: string) =>
+      sendRaw(gateway.url, `${method} /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const [read, head] = await Promise.all([ask('GET'), ask('HEAD')]);
+    expect(read).toMatch(/^HTTP\/1.1 431 .*\r\n\r\n\{.*"headers_too_large"/s);
+    expect(head).toMatch(/^HTTP\/1.1 431 .*\r\ntraceparent: 00-\w+-\w+-00\r\n.*\r\n\r\n$/s);
+  });
+});
+
 describe('headers', () => {
   it('go on in order and as often as they were sent, without those of the connection', async () => {
     const sent = [

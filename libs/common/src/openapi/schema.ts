@@ -71,12 +71,17 @@ export function named(name: string, schema: Schema): Schema {
   return schema;
 }
 
-const page = component('Page', {
-  nextCursor: {
-    ...nullable(text('MjAyNi0wMS0zMVQxMjowMDowMFo')),
-    description: 'What `cursor` has to be for the next page; null on the last one.',
+const page = component(
+  'Page',
+  {
+    nextCursor: {
+      ...nullable(text('MjAyNi0wMS0zMVQxMjowMDowMFo')),
+      description: 'What `cursor` has to be for the next page; null on the last one.',
+    },
+    total: { ...integer(1), description: 'Of `count=exact`: how many rows there are on all pages.' },
   },
-});
+  { optional: ['total'] },
+);
 
 const pages = new Map<string, Schema>();
 
