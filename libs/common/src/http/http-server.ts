@@ -67,7 +67,7 @@ const brokenRequests: Readonly<Record<string, Problem>> = {
 const notHttp = new Problem(400, 'bad_request', 'The request is not valid HTTP.');
 
 /** Answers what never became a request, and closes the connection: where the next request would begin is not known. */
-function answerBrokenRequest(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket): void {
+function answerBrokenRequest(error: NodeJS.ErrnoException & { readonly rawPacket?: unknown }, socket: Socket): void {
   const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse };
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -80,7 +80,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException & { readonly rawPacket
   const problem = brokenRequests[error.code ?? ''] ?? notHttp;
   const { traceId, traceparent } = continueTrace(undefined);
   const body = problemBody(problem, traceId);
-  const isHead = error.rawPacket?.toString('latin1', 0, 5) === 'HEAD ';
+  const isHead = Buffer.isBuffer(error.rawPacket) && error.rawPacket.toString('latin1', 0, 5) === 'HEAD ';
   socket.write(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nconnection: close\r\n` +
       `traceparent: ${traceparent}\r\nx-content-type-options: nosniff\r\n` +
