@@ -375,12 +375,16 @@ describe('after events of identity', () => {
       data: { linkType: 'organization', organizationId: doomed.organizationId },
     });
     expect((await member.http.get(`/v1/customers/${both}`)).body.organizations).toHaveLength(1);
-    const deleted = await crm.stack.sql<{ count: number }>(
-      'crm',
-      `SELECT count(*)::int FROM events.log WHERE type = 'customer.deleted' AND $1 = ANY (audience_organizations)`,
-      [doomed.organizationId],
-    );
-    expect(deleted[0]!.count).toBe(451);
+    // The relay moves them into the log in batches.
+    await eventually(async () => {
+      const [row] = await crm.stack.sql(
+        'crm',
+        `SELECT count(*)::int AS deleted FROM events.log
+         WHERE type = 'customer.deleted' AND $1 = ANY (audience_organizations)`,
+        [doomed.organizationId],
+      );
+      expect(row).toEqual({ deleted: 451 });
+    });
   });
 
   it('no link to a deleted organization is made any more', async () => {
