@@ -30,6 +30,7 @@ const byName: Readonly<Record<string, unknown>> = {
   createdAfter: '2026-01-31',
   updatedAfter: '2026-01-31T12:00:00Z',
   expiresBefore: '2026-12-31',
+  expiresAfter: '2026-01-31',
   redirect_to: 'https://app.example.com/welcome',
   friendly_name: 'phone',
   issuer: 'Clarity',

@@ -132,6 +132,6 @@ export class Cast {
       (await member.post('/v1/me/llm-api-keys', { provider: 'openai', apiKey: 'sk-12345678' })).body,
     );
     this.note('factors', (await member.post('/auth/v1/factors', { factor_type: 'totp' })).body);
-    await member.put('/v1/me/preferences/theme', { preferenceValue: 'dark' });
+    await member.put('/v1/me/preferences/language', { preferenceValue: 'en' });
   }
 }

@@ -3,11 +3,11 @@ import { PreferencesController } from './preferences.controller.js';
 
 const answer = component('Preference', {
   id,
-  preferenceKey: text('theme'),
-  preferenceValue: anything('dark'),
+  preferenceKey: text('language'),
+  preferenceValue: anything('en'),
   ...times,
 });
-const params = { key: text('theme', { minLength: 1, maxLength: 128 }) };
+const params = { key: text('language', { minLength: 1, maxLength: 128 }) };
 
 export default [
   docsOf(PreferencesController, 'Me', {
@@ -19,7 +19,7 @@ export default [
       answer,
       params,
       errors: ['too_many_preferences'],
-      example: { preferenceKey: undefined, preferenceValue: 'dark' },
+      example: { preferenceKey: undefined, preferenceValue: 'en' },
     },
     remove: { id: 'deletePreference', summary: 'Delete a preference', params },
   }),
