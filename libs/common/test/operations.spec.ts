@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { ServiceName } from '#common/contracts/index';
+import { Sweep } from '#common/operations/index';
 import { type Answer, eventually, TestStack } from '#common/testing/index';
 import { defineConversations } from '../../../services/conversations/src/conversations.definition.js';
 import { type FourServices, password, startFourServices } from './four-services.js';
@@ -289,13 +290,13 @@ describe('a deletion', () => {
          ('user', $1, now() - interval '40 d', now() - interval '36 d'), ('user', gen_random_uuid(), now(), now() - interval '34 d')`,
       [old],
     );
-    const kept = () =>
-      stack.sql('licensing', `SELECT id FROM events.deletion WHERE finished_at < now() - interval '1 d'`);
-    await eventually(async () => {
-      const rows = await kept();
-      expect(rows).toHaveLength(1);
-      expect(rows[0]).not.toEqual({ id: old });
-    });
+    await services.licensing.get(Sweep).round();
+    const rows = await stack.sql(
+      'licensing',
+      `SELECT id FROM events.deletion WHERE finished_at < now() - interval '1 d'`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).not.toEqual({ id: old });
   });
 
   it('is shown to platform admins only', async () => {
