@@ -187,7 +187,7 @@ describe('bad input changes nothing and is told apart', () => {
       'limit=x',
       'limit=',
       'limit=1&limit=2',
-      'sort=title',
+      'sort=colour',
       'sort=-createdAt&sort=createdAt',
       'order=asc',
       'cursor=',
