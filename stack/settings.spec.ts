@@ -125,7 +125,8 @@ describe('secrets of containers', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('are those that docker-compose.yml asks for, which says where they come from', () => {
-    const composition = readFileSync('docker-compose.yml', 'utf8');
+    const files = ['docker-compose.yml', 'infra/observability/compose.yml'];
+    const composition = files.map((name) => readFileSync(name, 'utf8')).join('');
     const asked = [...composition.matchAll(/\$\{([A-Z_]+):\?([^}]*)\}/g)];
     expect(new Set(asked.map(([, , hint]) => hint))).toEqual(new Set(['run npm run compose:env']));
     const names = new Set(asked.map(([, name]) => name!));
