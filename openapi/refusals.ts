@@ -36,12 +36,13 @@ export function refusalsOf(route: DocumentedRoute, problems: Problems): Map<numb
 }
 
 function codesOf(route: DocumentedRoute): string[] {
-  const { application, policy, bodies, queries, parameters, method, isAuth } = route;
+  const { application, policy, bodies, parameters, method, isAuth } = route;
   const asksOwner = policy?.kind === 'role' || (policy?.kind === 'user' && policy.module !== undefined);
   const isWrite = method !== 'get';
-  const takes = bodies.length + queries.length + parameters.length > 0;
   return [
-    ...(takes ? ['400 validation_failed'] : []),
+    // Of a URL with a NUL character, whatever the route takes.
+    '400 validation_failed',
+    '400 bad_request',
     ...(policy?.kind === 'public' ? [] : tokens),
     ...(policy?.kind === 'role' ? roles : []),
     ...(asksOwner && policy.module !== undefined ? licenses.map((code) => `403 ${code}`) : []),
@@ -60,10 +61,10 @@ function codesOfConventions({ conventions, policy, method, limits }: DocumentedR
   const { preconditions, idempotencyKey } = conventions;
   const isPost = method === 'post' && policy?.kind !== 'public';
   return [
-    ...(preconditions ? ['precondition_failed', '400 validation_failed'] : []),
-    ...(idempotencyKey ? ['idempotency_key_in_use', 'idempotency_key_reused', '400 validation_failed'] : []),
+    ...(preconditions ? ['precondition_failed'] : []),
+    ...(idempotencyKey ? ['idempotency_key_in_use', 'idempotency_key_reused'] : []),
     ...(limits.length > 0 ? ['rate_limited'] : []),
-    ...(isPost && !idempotencyKey ? ['idempotency_key_not_supported', '400 validation_failed'] : []),
+    ...(isPost && !idempotencyKey ? ['idempotency_key_not_supported'] : []),
   ];
 }
 

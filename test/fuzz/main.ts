@@ -39,6 +39,8 @@ const stack = await LocalStack.start({
   PLATFORM_ADMIN_EMAIL: administrator.email,
   PLATFORM_ADMIN_PASSWORD: administrator.password,
   MAIL_MIN_INTERVAL: '0',
+  REQUEST_LIMIT_PER_ADDRESS: '0',
+  REQUEST_LIMIT_PER_CALLER: '0',
   LOG_LEVEL: 'error',
   ...unlimited,
 });

@@ -39,6 +39,13 @@ const deadTokens = 25;
 
 const findingLimit = 50;
 
+/** Bytes of method, target and headers that Node reads; behind more than that it does not look for a body, and closes. */
+const headLimit = 16 * 1_024;
+
+/** Whether a request has a head that is too long and was still being sent when that was answered. */
+const isCutOff = ({ target, headers }: FuzzRequest, { code }: NodeJS.ErrnoException): boolean =>
+  (code === 'EPIPE' || code === 'ECONNRESET') && target.length + headers.join('').length > headLimit - 1_024;
+
 class Fuzz {
   private readonly contract = new Contract();
   private readonly requests: Requests;
@@ -92,7 +99,8 @@ class Fuzz {
         this.learn(request, answer, cast);
         this.judge(request, answer);
       } catch (error) {
-        this.tell(`no answer: ${(error as Error).message}`, request);
+        if (!isCutOff(request, error as NodeJS.ErrnoException))
+          this.tell(`no answer: ${(error as Error).message}`, request);
       }
       this.slowestMs = Math.max(this.slowestMs, Math.round(performance.now() - begun));
       await progress?.((this.answered += 1));
