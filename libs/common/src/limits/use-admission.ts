@@ -3,16 +3,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Problem } from '../http/problem.js';
 import { sendProblem } from '../http/problem-filter.js';
+import { isProbe } from '../observability/request-metrics.js';
 import type { AdmissionQueue, Visit } from './admission-queue.js';
 
-/** By which a process is watched: answered also by one that has more to do than it can. */
-const isWatching = (url: string): boolean => url.startsWith('/health/') || url.startsWith('/metrics');
-
-/** Puts a queue before every route, which a request passes before its body is read. */
+/**
+ * Puts a queue before every route, which a request passes before its body is read. By what a process is watched is answered also
+ * by one that has more to do than it can.
+ */
 export function useAdmission(app: NestFastifyApplication, queue: AdmissionQueue, logger: Logger): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (isWatching(request.url)) {
+    if (isProbe(request.url)) {
       done();
       return;
     }

@@ -12,7 +12,7 @@ export interface AnsweredRequest {
 export const streamRoute = '/v1/events';
 
 /** What asks whether a process lives, or how it is, every few seconds. */
-export const isProbe = (path: string): boolean => path.startsWith('/health/') || path === '/metrics';
+export const isProbe = (url: string): boolean => /^\/(?:health\/|metrics(?:\?|$))/.test(url);
 
 const known = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 const methodOf = (method: string): string => (known.has(method) ? method : 'other');
