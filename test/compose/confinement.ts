@@ -13,7 +13,7 @@ export async function checkConfinement(project: Project) {
   const own = containers.filter((one) => !servers.has(serviceOf(one)) && one.State.Running);
   for (const container of own) await assertFromInside(project, container);
   const gateway = own.find((one) => serviceOf(one) === 'gateway')!;
-  assert.equal(await project.evaluate(gateway, connectScript('postgres', 5432)), 'refused');
+  assert.equal(await project.evaluate(gateway, connectToPostgres), 'refused');
   return { containers: containers.length, memoryMegabytes: Object.fromEntries(containers.map(limitOf)) };
 }
 
@@ -52,10 +52,10 @@ async function assertFromInside(project: Project, container: Container): Promise
   );
 }
 
-const connectScript = (host: string, port: number): string => `
+const connectToPostgres = `
   import { connect } from 'node:net';
   const end = (what) => { process.stdout.write(what); process.exit(); };
-  connect(${port}, '${host}').on('connect', () => end('connected')).on('error', () => end('refused'));
+  connect(5432, 'postgres').on('connect', () => end('connected')).on('error', () => end('refused'));
   setTimeout(() => end('refused'), 2_000);`;
 
 /** Without secrets nothing starts, and it is told where they come from. */
