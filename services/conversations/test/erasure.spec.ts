@@ -141,10 +141,12 @@ describe('a deleted user', () => {
     await house.identity.deleteUser(userId);
     expect(await finished(userId)).toMatchObject({ conversations: 250, messages: 12_500, functions: 1_100 });
     expect(await left(userId)).toBe(0);
-    expect(await deletions(userId)).toEqual([
-      { type: 'conversation.deleted', aggregates: 250, events: 250 },
-      { type: 'function.deleted', aggregates: 1_100, events: 1_100 },
-    ]);
+    await eventually(async () =>
+      expect(await deletions(userId)).toEqual([
+        { type: 'conversation.deleted', aggregates: 250, events: 250 },
+        { type: 'function.deleted', aggregates: 1_100, events: 1_100 },
+      ]),
+    );
     const transactions = await sql(
       `SELECT DISTINCT occurred_at FROM events.log WHERE type LIKE '%.deleted' AND data ->> 'userId' = $1`,
       [userId],
