@@ -12,18 +12,14 @@ COPY libs libs
 COPY services services
 COPY stack stack
 COPY site site
+COPY bundle bundle
 COPY docs docs
-RUN node_modules/.bin/tsc -p tsconfig.json --sourceMap false && node dist/site/main.js
+RUN node_modules/.bin/tsc -p tsconfig.json --sourceMap false && node dist/bundle/main.js && node dist/site/main.js
 
 FROM base AS packages
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-# What Node.js never loads: types, maps, documentation, sources and builds for browsers.
-RUN find node_modules -type f \
-      \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.spec.js' -o -name '*.test.js' -o -name '*.map' -o -iname '*.md' -o -name '*.flow' \) -delete \
- && find node_modules -type d \( -name test -o -name tests -o -name __tests__ -o -name docs -o -name examples \) -prune -exec rm -rf {} + \
- && rm -rf node_modules/typeorm/browser node_modules/rxjs/src node_modules/rxjs/dist/bundles node_modules/rxjs/dist/esm* \
-      node_modules/class-validator/bundles node_modules/libphonenumber-js/bundle node_modules/@types \
-      node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
+# All others are in the bundles.
+RUN find node_modules -mindepth 1 -maxdepth 1 ! -name reflect-metadata ! -name @node-rs -exec rm -rf {} +
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
