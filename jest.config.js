@@ -4,7 +4,8 @@ export default {
   testMatch: ['**/*.spec.js'],
   testEnvironment: 'node',
   transform: {},
-  maxWorkers: 2,
+  // Many tests wait, for a time limit or for what heals: with one worker more than cores, somebody always has work.
+  maxWorkers: 3,
   testTimeout: 60_000,
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
   globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',
