@@ -159,7 +159,8 @@ async function createDatabase(
   const found = await client.query('SELECT FROM pg_database WHERE datname = $1', [database]);
   if (found.rowCount) await client.query(`ALTER DATABASE ${name} OWNER TO ${owner}`);
   else {
-    const source = template === undefined ? '' : ` TEMPLATE ${pg.escapeIdentifier(template)}`;
+    // Files are copied in a third of the time that PostgreSQL's other way takes, which writes all pages to its log, too.
+    const source = template === undefined ? '' : ` TEMPLATE ${pg.escapeIdentifier(template)} STRATEGY FILE_COPY`;
     await client.query(`CREATE DATABASE ${name} OWNER ${owner}${source}`);
   }
   await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
