@@ -6,6 +6,8 @@ export default {
   transform: {},
   // Many tests wait, for a time limit or for what heals: with one worker more than cores, somebody always has work.
   maxWorkers: 3,
+  // A worker keeps much of what each file loaded, and the collector looks through all of it.
+  workerIdleMemoryLimit: '512MB',
   testTimeout: 60_000,
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
   globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',

