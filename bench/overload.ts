@@ -2,14 +2,15 @@ import { IdentityPeer, LicensingPeer, TestStack } from '#common/testing/index';
 import { startInfrastructure, stopInfrastructure } from '#common/testing/infrastructure';
 import { fill, runSql } from './crm-data.js';
 import { startCrm, startGateway, stopAll } from './crm-processes.js';
-import { connections, request, round } from './load.js';
+import { connections, cpuOf, request, type Target } from './load.js';
 import { OpenLoop, type Outcome } from './open-loop.js';
 import { median, percentile, report } from './report.js';
 
 /**
  * What happens to those who are let in when five times as many ask as can be answered: reads of one customer through the gateway,
- * with everything on. Capacity is what a closed loop gets; then an open loop asks at that rate, and at five times that, in turn.
- * The load runs on the same processors as everything else; its connections stay open from run to run, as those of a proxy do.
+ * with everything on. Capacity is what a closed loop gets, just before an open loop asks at that rate, and at five times that:
+ * it is not the same all the time on a machine that others use, too. The load runs on the same processors as everything else;
+ * its connections are open from the start, as those of a proxy are.
  */
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 1 : 4;
@@ -18,7 +19,7 @@ const customers = 5_000;
 const overload = 5;
 const limit = 4;
 
-const rounded = (value: number): number => Math.round(value * 10) / 10;
+const rounded = (value: number): number => Math.round(value * 100) / 100;
 
 const figuresOf = ({ accepted, refused, lost, sent, lag }: Outcome) => ({
   sent,
@@ -31,6 +32,17 @@ const figuresOf = ({ accepted, refused, lost, sent, lag }: Outcome) => ({
   }),
   lateMilliseconds: { p99: rounded(percentile(lag, 0.99)) },
 });
+
+/** Of two processors, how much of one each process has used meanwhile; the load is this process. */
+async function observed(targets: readonly Target[], run: () => Promise<Outcome>) {
+  const processes = [...targets, { name: 'load', pid: process.pid }];
+  const begun = performance.now();
+  const before = processes.map(({ pid }) => cpuOf(pid));
+  const outcome = await run();
+  const elapsed = performance.now() - begun;
+  const busy = processes.map(({ name, pid }, n) => [name, rounded((cpuOf(pid) - before[n]!) / elapsed)]);
+  return { ...figuresOf(outcome), busy: Object.fromEntries(busy) as Record<string, number> };
+}
 
 async function measure(stack: TestStack): Promise<object> {
   const identity = await IdentityPeer.start(stack);
@@ -48,21 +60,25 @@ async function measure(stack: TestStack): Promise<object> {
   let turn = 0;
   const next = (): string => requests[(turn += 1) % requests.length]!;
 
-  const closed: number[] = [];
-  for (let n = 0; n < 7; n += 1) closed.push((await round(gateway, next, milliseconds / 4)).perSecond);
-  const capacity = median(closed.slice(2));
   const load = new OpenLoop(gateway.port, next);
-  for (const times of [1, overload]) await load.run(times * capacity, 2_000);
-  const at: Record<'capacity' | 'overload', ReturnType<typeof figuresOf>[]> = { capacity: [], overload: [] };
-  for (let n = 0; n < rounds; n += 1) {
-    at.capacity.push(figuresOf(await load.run(capacity, milliseconds)));
-    at.overload.push(figuresOf(await load.run(overload * capacity, milliseconds)));
-    console.error(at.capacity.at(-1), at.overload.at(-1));
+  await load.open();
+  const at: Record<'capacity' | 'overload', Awaited<ReturnType<typeof observed>>[]> = { capacity: [], overload: [] };
+  const capacities: number[] = [];
+  for (let n = 0; n <= rounds; n += 1) {
+    const capacity = await load.capacity(connections, milliseconds / 3);
+    const once = await observed([gateway, crm], () => load.run(capacity, milliseconds));
+    const often = await observed([gateway, crm], () => load.run(overload * capacity, milliseconds));
+    console.error(Math.round(capacity), once, often);
+    // The first round is for the compiler and the caches.
+    if (n === 0) continue;
+    capacities.push(Math.round(capacity));
+    at.capacity.push(once);
+    at.overload.push(often);
   }
   load.close();
   const p99 = (runs: typeof at.capacity) => median(runs.map(({ acceptedMilliseconds }) => acceptedMilliseconds.p99));
   return {
-    capacityPerSecond: Math.round(capacity),
+    capacitiesPerSecond: capacities,
     p99: { capacity: p99(at.capacity), overload: p99(at.overload) },
     ratio: rounded(p99(at.overload) / p99(at.capacity)),
     limit,

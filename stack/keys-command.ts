@@ -70,13 +70,16 @@ async function act({ list, now = false, revoke }: Asked, system: SystemUnitOfWor
   const trace = continueTrace(undefined);
   if (list) return [];
   if (revoke === undefined) {
-    const { id, activateAt } = await answerOf('identity', requestRotation(system, trace, now));
+    const { id, activateAt } = await answerOf(
+      'identity',
+      system.run({ trace }, (tx) => requestRotation(tx, now)),
+    );
     return [`${id} signs from ${activateAt!.toISOString()} on.`];
   }
   const missing = new StackError(`There is no signing key '${revoke}'.`);
   if (!isUUID(revoke, 'loose')) throw missing;
   try {
-    await revokeKey(system, trace, revoke);
+    await system.run({ trace }, (tx) => revokeKey(tx, revoke));
     return [`${revoke} is revoked; within seconds every token that it signed is void.`];
   } catch (error) {
     if (error instanceof Problem && error.status === 404) throw missing;

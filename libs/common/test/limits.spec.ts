@@ -228,6 +228,39 @@ describe('the queue before the work', () => {
     expect(new Request(queue, 1).startedAt).toBe(performance.now());
   });
 
+  it('has no other burst while it was empty for moments only', () => {
+    const queue = new AdmissionQueue({ atOnce: () => 10 });
+    const arrivals: Request[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      for (let one = 0; one < 100; one += 1) arrivals.push(new Request(queue, 10));
+      jest.advanceTimersByTime(99);
+      expect(queue.waitingCount).toBeLessThanOrEqual(10);
+      while (queue.waitingCount > 0) jest.advanceTimersByTime(1);
+    }
+    const waits = arrivals.slice(200).map(({ arrivedAt, startedAt }) => startedAt - arrivedAt);
+    expect(Math.max(...waits.filter((wait) => wait >= 0))).toBeLessThanOrEqual(35);
+    jest.advanceTimersByTime(1_000);
+    const calm = Array.from({ length: 100 }, () => new Request(queue, 5));
+    jest.advanceTimersByTime(100);
+    expect(calm.filter(({ code }) => code !== '')).toEqual([]);
+  });
+
+  it('sets nobody aside while what all work with is scarce: more at once would only take longer', () => {
+    let isScarce = true;
+    const queue = new AdmissionQueue({ atOnce: () => 4, timeout: 5_000, isScarce: () => isScarce });
+    const requests = Array.from({ length: 4 }, (_, n) => new Request(queue, Infinity, `client ${n}`));
+    const waiting = new Request(queue, 1);
+    jest.advanceTimersByTime(1_000);
+    expect([queue.workingCount, waiting.code]).toEqual([4, 'overloaded']);
+    const next = new Request(queue, 1);
+    isScarce = false;
+    jest.advanceTimersByTime(20);
+    expect(next.answers).toBe(1);
+    isScarce = true;
+    jest.advanceTimersByTime(5_000);
+    expect(requests.map(({ code }) => code)).toEqual(Array(4).fill('timeout'));
+  });
+
   it('sets aside what takes long, but not for one client alone, and ends what takes too long', () => {
     const queue = new AdmissionQueue({ atOnce: () => 2, timeout: 5_000 });
     const hung: Request[] = [];

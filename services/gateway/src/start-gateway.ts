@@ -2,8 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyServerFactory } from 'fastify';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdapter, giveUpStalled, serverTimeouts, useHttpConventions } from '#common/http/index';
+import { createAdapter, giveUpStalled, listen, serverTimeouts, useHttpConventions } from '#common/http/index';
 import {
   adoptingTraces,
   createLogger,
@@ -52,9 +51,7 @@ export async function startGateway(config: GatewayConfig): Promise<{ app: NestFa
   useHttpConventions(app, logger, { tracing: adoptingTraces });
   servePages(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, files);
   limit.start();
-  await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
-  const { port } = app.getHttpServer().address() as AddressInfo;
-  const url = `http://${config.SERVICE_HOST}:${port}`;
+  const url = await listen(app, config);
   logger.info({ url }, 'listening');
   return { app, url };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { eventually, TestStack } from '#common/testing/index';
 import { loadConfig } from '#common/config/index';
 import { GatewayConfig } from '../src/gateway.config.js';
@@ -215,6 +216,19 @@ describe('a service with more to do than it can', () => {
     crm.answer = (_request, response) => response.end();
     for (const sent of hung) sent.destroy();
     await eventually(async () => expect((await ask(greedy, url)).status).toBe(200));
+  });
+});
+
+describe('a gateway that is busy', () => {
+  it('has room for the connections that come meanwhile', () => {
+    const script = `
+      const net = require('node:net');
+      let open = 0;
+      for (let n = 0; n < 1500; n += 1)
+        net.connect(Number(process.argv[1]), '127.0.0.1', () => (open += 1) === 1500 && process.exit(0));
+      setTimeout(() => process.exit(1), 20_000);`;
+    // Nothing is accepted until this returns.
+    execFileSync(process.execPath, ['-e', script, new URL(gateway.url).port]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { Secret, TOTP } from 'otpauth';
 import {
   applyGoldenEvents,
   EventSourcePeer,
@@ -156,6 +157,48 @@ describe('the audit log of an organization', () => {
     const rows = JSON.stringify(await stack.sql('identity', 'SELECT a.*, o.* FROM audit_log a, audit_origins o'));
     for (const text of [apiKey, secret, 'wrong 1', 'dark blue']) expect(rows).not.toContain(text);
     expect(JSON.stringify(told.map(({ detail }) => detail))).not.toContain('@');
+  });
+
+  it('tells of second factors that were verified or removed, not of what became none', async () => {
+    const ada = await owner(http);
+    const bob = await join(http, ada, 'member');
+    const enroll = async (friendly_name: string) =>
+      (await bob.http.post('/auth/v1/factors', { factor_type: 'totp', friendly_name })).body;
+    const { id, totp } = await enroll('Phone');
+    const { id: challenge_id } = (await bob.http.post(`/auth/v1/factors/${id}/challenge`)).body;
+    const code = TOTP.generate({ secret: Secret.fromBase32(totp.secret) });
+    const verified = await bob.http.post(`/auth/v1/factors/${id}/verify`, { challenge_id, code });
+    expect(verified.status).toBe(200);
+    const raised = http.as(verified.body.access_token);
+    const { id: unused } = (await raised.post('/auth/v1/factors', { factor_type: 'totp', friendly_name: 'Other' }))
+      .body;
+    for (const one of [unused, id]) expect((await raised.delete(`/auth/v1/factors/${one}`)).status).toBe(200);
+    const told = await entries(ada, ada.organizationId, `&type=user.*&targetId=${bob.id}`);
+    const byBob = { targetId: bob.id, actorId: bob.id, detail: { factorId: id }, client: { address: '127.0.0.1' } };
+    expect(told.filter(({ type }) => type.startsWith('user.factor'))).toMatchObject([
+      { type: 'user.factor_removed', ...byBob },
+      { type: 'user.factor_verified', ...byBob },
+    ]);
+    expect(JSON.stringify(told)).not.toContain(totp.secret);
+  });
+
+  it('of the operator tells what was done with the signing keys', async () => {
+    const keys = '/v1/admin/signing-keys';
+    const headers = { 'idempotency-key': randomUUID() };
+    const rotate = () => admin.http.send('POST', `${keys}/rotate`, {}, headers);
+    const answers = await Promise.all([rotate(), rotate(), rotate()]);
+    expect(answers.map(({ status, body }) => [status, body.id])).toEqual(Array(3).fill([202, answers[0]!.body.id]));
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+    expect(outcome(await admin.http.send('POST', `${keys}/rotate`, { now: true }, headers))).toBe(
+      '422 idempotency_key_reused',
+    );
+    const standby = answers[0]!.body.id;
+    expect((await admin.http.delete(`${keys}/${standby}`)).status).toBe(204);
+    const told = await entries(admin, admin.organizationId, '&type=signing_key.*');
+    expect(told).toMatchObject([
+      { type: 'signing_key.revoked', targetId: standby, actorId: admin.id, byOperator: true },
+      { type: 'signing_key.rotated', targetId: standby, actorId: admin.id, byOperator: true },
+    ]);
   });
 
   it('has every act of a platform admin in the organization acted on', async () => {

@@ -209,6 +209,7 @@ describe('the signed-in user', () => {
     const other = await signedIn(url, tab.email);
     const weak = await tab.auth.updateUser({ password: 'short' });
     expect(weak.error).toBeInstanceOf(AuthWeakPasswordError);
+    expect(failure(await tab.auth.updateUser({ password }))).toBe('AuthApiError 422 same_password');
     expect(await isAlive(other)).toBe(true);
     good(await tab.auth.updateUser({ password: 'another password' }));
     expect(failure(await other.auth.refreshSession())).toBe('AuthApiError 400 refresh_token_not_found');

@@ -182,7 +182,8 @@ describe('the first code', () => {
     expect(outcome(await refresh(http, before))).toBe('400 refresh_token_not_found');
     const old = http.as(before.access_token);
     expect(outcome(await old.get('/auth/v1/user'))).toBe('200');
-    expect(outcome(await old.put('/auth/v1/user', { password: 'another password' }))).toBe('401 insufficient_aal');
+    for (const guess of ['another password', password])
+      expect(outcome(await old.put('/auth/v1/user', { password: guess }))).toBe('401 insufficient_aal');
   });
 });
 

@@ -105,7 +105,7 @@ export class ServiceParts {
     this.feed = new Feed({ service: name, unitOfWork: this.unitOfWork, system: this.system, logger });
     this.relay.tell(() => this.feed.wake());
     this.callers = callersOf(definition, this.broker);
-    this.admission = admissionOf(config, logger);
+    this.admission = admissionOf(config, pools.app, logger);
     this.observeParts();
   }
 
@@ -142,9 +142,14 @@ function openPools({ name, config }: ServiceDefinition, logger: Logger): Readonl
   };
 }
 
-const admissionOf = ({ REQUESTS_AT_ONCE, REQUEST_TIMEOUT }: ServiceConfig, logger: Logger): AdmissionQueue =>
+const admissionOf = (
+  { REQUESTS_AT_ONCE, REQUEST_TIMEOUT }: ServiceConfig,
+  pool: pg.Pool,
+  logger: Logger,
+): AdmissionQueue =>
   new AdmissionQueue({
     atOnce: () => REQUESTS_AT_ONCE,
+    isScarce: () => pool.waitingCount > 0,
     timeout: REQUEST_TIMEOUT * 1_000,
     onOverload: () => logger.warn('more is asked than can be done: requests are refused'),
   });

@@ -3,7 +3,6 @@ import { Catch, Module, type RpcExceptionFilter } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions, NestMicroservice } from '@nestjs/microservices';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type Observable, throwError } from 'rxjs';
@@ -13,7 +12,7 @@ import { topology } from '../contracts/topology.js';
 import { Schema } from '../database/schema.js';
 import { EventSubscriber } from '../events/subscriber.js';
 import { networksOf } from '../http/client-address.js';
-import { createAdapter, stopOnSignals, useHttpConventions } from '../http/http-server.js';
+import { createAdapter, listen, stopOnSignals, useHttpConventions } from '../http/http-server.js';
 import { useAdmission } from '../limits/use-admission.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { RequestMetrics } from '../observability/request-metrics.js';
@@ -70,9 +69,7 @@ export async function startService<Config extends ServiceConfig>(
   useAdmission(app, parts.admission, logger);
   await app.init();
   if (topology[name].reads.length > 0) await followEvents(app, definition, parts, logger);
-  await app.listen(config.SERVICE_PORT, config.SERVICE_HOST);
-  const { port } = app.getHttpServer().address() as AddressInfo;
-  const url = `http://${config.SERVICE_HOST}:${port}`;
+  const url = await listen(app, config);
   logger.info({ url }, 'listening');
   return { app, url };
 }

@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify';
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { BlockList, Socket } from 'node:net';
+import type { AddressInfo, BlockList, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { continueTrace } from '../observability/trace.js';
 import { useAnswerConventions } from './answers.js';
@@ -145,6 +145,21 @@ const accessLine = (request: FastifyRequest, reply: FastifyReply): object => ({
 function closeWhatFallsIdle(server: Server): void {
   const sweeping = setInterval(() => server.closeIdleConnections(), 50);
   server.once('close', () => clearInterval(sweeping));
+}
+
+/**
+ * Connections that wait for a busy process to accept them, as far as the kernel lets them (`somaxconn`). One that finds no room
+ * is not refused: its client tries again after a second, then after three and seven, and only then waits its turn.
+ */
+const backlog = 4_096;
+
+/** Listens, and tells the URL. */
+export async function listen(
+  app: NestFastifyApplication,
+  { SERVICE_HOST: host, SERVICE_PORT: port }: { readonly SERVICE_HOST: string; readonly SERVICE_PORT: number },
+): Promise<string> {
+  await app.listen({ host, port, backlog });
+  return `http://${host}:${(app.getHttpServer().address() as AddressInfo).port}`;
 }
 
 /** Stops the application on SIGTERM, SIGINT or when the process that started it is gone; requests under way are answered. */

@@ -11,7 +11,14 @@ export {
   WithoutIdempotencyKey,
 } from './conventions.js';
 export { Instant, Nullable, Optional, Text, Trimmed } from './fields.js';
-export { createAdapter, giveUpStalled, serverTimeouts, stopOnSignals, useHttpConventions } from './http-server.js';
+export {
+  createAdapter,
+  giveUpStalled,
+  listen,
+  serverTimeouts,
+  stopOnSignals,
+  useHttpConventions,
+} from './http-server.js';
 export { bodyLimit, useBoundedJson } from './json-body.js';
 export {
   changedAfter,

@@ -5,11 +5,10 @@ const slowAfter = 250;
 /** Slow ones at most, for each place; and how many of them are one client's. */
 const slowPerPlace = 16;
 const slowPerClient = 2;
-/** Milliseconds at least for which a queue may stand before it is more than a burst, and for which one then waits in it. */
+/** Milliseconds for which a queue may stand before it is more than a burst, and for which it has to be gone to be over. */
 const burst = 100;
+/** Milliseconds for which one may wait in any case; and of how many requests of late the time of work is taken. */
 const leastPatience = 25;
-/** How long one waits then, as a multiple of the time that the work takes; and how many of late that time is taken of. */
-const patiencePerWork = 2;
 const workMemory = 32;
 /** Requests that wait at most. */
 const waitingLimit = 1_000;
@@ -34,6 +33,11 @@ export interface Visit {
 export interface AdmissionOptions {
   /** Requests that are worked on at once. */
   readonly atOnce: () => number;
+  /**
+   * Whether what all work with is scarce, such as connections to the database. Who works for long then waits for us, and would
+   * wait for longer if others were let in beside.
+   */
+  readonly isScarce?: () => boolean;
   /** Milliseconds in which one has to be answered, if this is the place to see to it. */
   readonly timeout?: number;
   /** Called now and then while requests are turned away. */
@@ -49,7 +53,7 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
- * out; in a queue that never empties nobody waits for much longer than the work takes, however many ask.
+ * out; in a queue that does not go away nobody waits for longer than the work takes, however many ask.
  */
 export class AdmissionQueue {
   /** Requests that were turned away. */
@@ -59,7 +63,8 @@ export class AdmissionQueue {
   private readonly slow = new Map<Visit, number>();
   private readonly waiting = new Map<Visit, number>();
   private readonly slowOf = new Map<string, number>();
-  private standsSince = 0;
+  private standsSince = -Infinity;
+  private emptySince = -Infinity;
   private timer: NodeJS.Timeout | undefined;
   private isHurried = false;
   private toldAt = -Infinity;
@@ -93,15 +98,13 @@ export class AdmissionQueue {
       this.begin(visit, now);
       return;
     }
-    if (this.waiting.size === 0) this.standsSince = now;
-    this.waiting.set(visit, now);
-    this.lookAfter(waitingPause);
+    this.putIn(visit, now);
   }
 
   /** The request was answered, or its client is gone. */
   leave(visit: Visit): void {
-    if (this.waiting.delete(visit)) return;
     const now = performance.now();
+    if (this.takeOut(visit, now)) return;
     if (this.slow.delete(visit)) this.countSlow(visit, -1);
     else this.endWork(visit, now);
     this.letIn(now);
@@ -114,8 +117,20 @@ export class AdmissionQueue {
 
   /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
   private isHopeless(now: number): boolean {
-    const turnsInTime = patiencePerWork * this.options.atOnce();
-    return this.waiting.size >= turnsInTime && now - this.standsSince > burst;
+    return this.waiting.size >= this.options.atOnce() && now - this.standsSince > burst;
+  }
+
+  /** A queue that was empty for a moment only has stood all the time. */
+  private putIn(visit: Visit, now: number): void {
+    if (this.waiting.size === 0 && now - this.emptySince > burst) this.standsSince = now;
+    this.waiting.set(visit, now);
+    this.lookAfter(waitingPause);
+  }
+
+  private takeOut(visit: Visit, now: number): boolean {
+    const isOut = this.waiting.delete(visit);
+    if (isOut && this.waiting.size === 0) this.emptySince = now;
+    return isOut;
   }
 
   private begin(visit: Visit, now: number): void {
@@ -134,7 +149,7 @@ export class AdmissionQueue {
   private letIn(now: number): void {
     for (const visit of this.waiting.keys()) {
       if (!this.hasRoom()) return;
-      this.waiting.delete(visit);
+      this.takeOut(visit, now);
       this.begin(visit, now);
     }
   }
@@ -161,7 +176,7 @@ export class AdmissionQueue {
     this.timer = undefined;
     this.setSlowAside(now);
     this.endLate(now);
-    const patience = Math.max(leastPatience, this.workTime * patiencePerWork);
+    const patience = Math.max(leastPatience, this.workTime);
     if (now - this.standsSince > Math.max(burst, patience)) this.turnAway(now, patience);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
@@ -169,9 +184,11 @@ export class AdmissionQueue {
   }
 
   private setSlowAside(now: number): void {
+    const { isScarce, timeout = Infinity } = this.options;
+    const longest = isScarce?.() ? timeout : slowAfter;
     for (const [visit, since] of this.working) {
       const isAnswering = visit.isAnswering();
-      if (!isAnswering && now - since < slowAfter) continue;
+      if (!isAnswering && now - since < longest) continue;
       this.endWork(visit, now);
       if (isAnswering) continue;
       this.slow.set(visit, since);
@@ -193,7 +210,7 @@ export class AdmissionQueue {
   private turnAway(now: number, patience: number): void {
     for (const [visit, since] of this.waiting) {
       if (now - since < patience) return;
-      this.waiting.delete(visit);
+      this.takeOut(visit, now);
       this.refuse(visit);
     }
   }

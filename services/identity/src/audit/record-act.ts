@@ -2,7 +2,14 @@ import type { Tx } from '#common/database/index';
 
 /** What was done that no event tells of. */
 export interface Act {
-  readonly type: 'user.password_changed' | 'invitation.resent' | 'session.refused';
+  readonly type:
+    | 'user.password_changed'
+    | 'user.factor_verified'
+    | 'user.factor_removed'
+    | 'invitation.resent'
+    | 'session.refused'
+    | 'signing_key.rotated'
+    | 'signing_key.revoked';
   readonly targetId: string;
   /** In whose organization, where the transaction is not in one. */
   readonly userId: string;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
-import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { type RequestTx, SystemUnitOfWork, UnitOfWork } from '#common/database/index';
 import { Problem } from '#common/http/index';
 import { recordAct } from '../audit/record-act.js';
 import { MailSender } from '../mail/mail-sender.js';
@@ -12,7 +12,7 @@ import { lockAccount } from '../mfa/assurance.js';
 import { insufficientAal } from '../mfa/factor.errors.js';
 import { mergeMetadata } from '../users/metadata.js';
 import { User } from '../users/user.entity.js';
-import { accountErased } from '../users/user.errors.js';
+import { accountErased, samePassword } from '../users/user.errors.js';
 import { type AccountRow, userColumns } from '../users/users.js';
 import { userAnswer } from './answers.js';
 import { authValidationFailed } from './auth-form.js';
@@ -28,6 +28,7 @@ const ownAccount = `SELECT ${userColumns} FROM users AS u WHERE u.id = app.usr()
 export class AccountService {
   constructor(
     private readonly unitOfWork: UnitOfWork,
+    private readonly system: SystemUnitOfWork,
     private readonly passwords: Passwords,
     private readonly emailChanges: EmailChanges,
     private readonly reauthentication: Reauthentication,
@@ -48,6 +49,7 @@ export class AccountService {
   async update(context: RequestContext, body: UpdateUserBody, redirectTo: unknown) {
     if (body.password !== undefined) assertStrong(body.password);
     const continuation = { codeChallenge: codeChallengeOf(body), redirectTo: this.redirects.resolve(redirectTo) };
+    const isSame = await this.isPassword(context, body.password);
     const passwordHash = body.password === undefined ? undefined : await this.passwords.hash(body.password);
     const outcome = await this.unitOfWork.run(context, async (tx) => {
       const { user, assured } = await lockAccount(tx, context);
@@ -57,6 +59,7 @@ export class AccountService {
       if (passwordHash !== undefined) {
         const problem = await this.reauthentication.problemOf(tx, user, body.nonce);
         if (problem) return problem;
+        if (isSame) throw samePassword();
       }
       if (newEmail !== undefined) await this.emailChanges.request(tx, user, newEmail, continuation);
       const userMetadata = mergeMetadata('user_metadata', user.userMetadata, body.data);
@@ -73,6 +76,19 @@ export class AccountService {
     if (outcome instanceof Problem) throw outcome;
     this.mailSender.wake();
     return userAnswer(outcome);
+  }
+
+  /**
+   * Whether it is the one that the account has. The answer is for who has proved enough to change it, and is looked for
+   * whoever asks, so that time does not tell it to others.
+   */
+  private async isPassword({ userId }: RequestContext, password: string | undefined): Promise<boolean> {
+    if (password === undefined) return false;
+    const [user] = await this.system.read<{ hash: string | null }>({
+      text: 'SELECT password_hash AS hash FROM users WHERE id = $1',
+      values: [userId],
+    });
+    return this.passwords.matches(password, user?.hash ?? null);
   }
 
   /** Sends a code by which the user proves again who it is. */

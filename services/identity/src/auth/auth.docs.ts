@@ -135,6 +135,7 @@ export default [
       answer: userSchema,
       errors: [
         'weak_password',
+        'same_password',
         'email_exists',
         'reauthentication_needed',
         'reauthentication_not_valid',

@@ -13,6 +13,7 @@ import { LlmKeyChecks1796050000000 } from './migrations/1796050000000-llm-key-ch
 import { AuditLog1796060000000 } from './migrations/1796060000000-audit-log.js';
 import { SecondWall1796070000000 } from './migrations/1796070000000-second-wall.js';
 import { IdempotencyKeys1796080000000 } from './migrations/1796080000000-idempotency-keys.js';
+import { KeyRotation1796091000000 } from './migrations/1796091000000-key-rotation.js';
 
 /** For migrations: connects as the owner of the tables. */
 export default new Schema({
@@ -30,6 +31,7 @@ export default new Schema({
     AuditLog1796060000000,
     SecondWall1796070000000,
     IdempotencyKeys1796080000000,
+    KeyRotation1796091000000,
   ],
   url: process.env['OWNER_DATABASE_URL']!,
 });

@@ -6,6 +6,7 @@ import { IdentityConfig } from '../identity.config.js';
 import { lowerSessions } from '../sessions/elevation.js';
 import { lockAccount } from './assurance.js';
 import type { EnrollBody } from './dto/bodies.js';
+import { recordFactor } from './factor-acts.js';
 import { Factor } from './factor.entity.js';
 import { factorNotFound, insufficientAal, tooManyFactors } from './factor.errors.js';
 import { challengeLifetime, factorLimit, secretContext } from './factor-rules.js';
@@ -62,9 +63,11 @@ export class FactorsService {
   unenroll(context: RequestContext, id: string) {
     return this.unitOfWork.run(context, async (tx) => {
       const { user, assured } = await lockAccount(tx, context);
-      if (!user.factors?.some((factor) => factor.id === id)) throw factorNotFound();
+      const factor = user.factors?.find((known) => known.id === id);
+      if (!factor) throw factorNotFound();
       if (!assured) throw insufficientAal(422, 'unenroll a factor');
       removeFactor(tx, user.id, id);
+      if (factor.status === 'verified') recordFactor(tx, 'user.factor_removed', id);
       return { id };
     });
   }

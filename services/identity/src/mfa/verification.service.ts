@@ -9,6 +9,7 @@ import { endSessions, type LiveSession, lockSessions } from '../sessions/session
 import { type LockedAccount, lockAccount } from './assurance.js';
 import { Challenge } from './challenge.entity.js';
 import type { VerifyFactorBody } from './dto/bodies.js';
+import { recordFactor } from './factor-acts.js';
 import type { FactorAnswer } from './factor.columns.js';
 import {
   challengeExpired,
@@ -106,6 +107,7 @@ export class VerificationService {
       return wrongCode();
     }
     tx.remove(Challenge, { id: challengeId, factorId });
+    if (asked.status === 'unverified') recordFactor(tx, 'user.factor_verified', factorId);
     return this.accept(tx, account, factorId, step);
   }
 

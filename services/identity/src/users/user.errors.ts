@@ -9,6 +9,9 @@ export const userIdIsTaken = (): Problem => new Problem(409, 'conflict', 'This i
 export const emailExists = (): Problem =>
   new Problem(422, 'email_exists', 'A user with this email address has already been registered');
 
+export const samePassword = (): Problem =>
+  new Problem(422, 'same_password', 'New password should be different from the old password.');
+
 /** Whether somebody else has an account with the address: a race, or a look that was not taken before. */
 export const isTaken = (error: unknown): boolean => error instanceof Problem && error.code === 'user_already_exists';
 

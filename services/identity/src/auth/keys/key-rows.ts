@@ -1,6 +1,5 @@
-import type { SystemUnitOfWork, Tx } from '#common/database/index';
+import type { Tx } from '#common/database/index';
 import { notFound, unavailable } from '#common/http/index';
-import type { Trace } from '#common/observability/index';
 import type { SigningKey } from './signing-key.entity.js';
 import { keyTimes } from './key-times.js';
 
@@ -34,25 +33,19 @@ export function promoteStandby(tx: Tx): void {
  * Has the standby key sign as soon as it was published long enough for every verifier, or with `now` for Clarity's own;
  * a replica does it at that time.
  */
-export function requestRotation(system: SystemUnitOfWork, trace: Trace, now: boolean): Promise<KeyRow> {
-  return system.run({ trace }, async (tx) => {
-    const standby = (await lockKeys(tx)).find(({ status }) => status === 'standby');
-    if (!standby) throw unavailable('The standby key');
-    const ready = standby.createdAt.getTime() + (now ? keyTimes.hurried : keyTimes.published) * 1_000;
-    const activateAt = new Date(Math.max(ready, tx.now.getTime()));
-    tx.execute(`UPDATE signing_keys SET activate_at = $2 WHERE id = $1`, [standby.id, activateAt]);
-    return { ...standby, activateAt };
-  });
+export async function requestRotation(tx: Tx, now: boolean): Promise<KeyRow> {
+  const standby = (await lockKeys(tx)).find(({ status }) => status === 'standby');
+  if (!standby) throw unavailable('The standby key');
+  const ready = standby.createdAt.getTime() + (now ? keyTimes.hurried : keyTimes.published) * 1_000;
+  const activateAt = new Date(Math.max(ready, tx.now.getTime()));
+  tx.execute(`UPDATE signing_keys SET activate_at = $2 WHERE id = $1`, [standby.id, activateAt]);
+  return { ...standby, activateAt };
 }
 
 /** Takes a key out at once: what it signed is void. When it was the current one, the standby key takes its place. */
-export function revokeKey(system: SystemUnitOfWork, trace: Trace, id: string): Promise<KeyRow> {
-  return system.run({ trace }, async (tx) => {
-    const keys = await lockKeys(tx);
-    const key = keys.find((known) => known.id === id);
-    if (!key) throw notFound('signing key');
-    tx.execute(`DELETE FROM signing_keys WHERE id = $1`, [id]);
-    if (key.status === 'current') promoteStandby(tx);
-    return key;
-  });
+export async function revokeKey(tx: Tx, id: string): Promise<void> {
+  const key = (await lockKeys(tx)).find((known) => known.id === id);
+  if (!key) throw notFound('signing key');
+  tx.execute(`DELETE FROM signing_keys WHERE id = $1`, [id]);
+  if (key.status === 'current') promoteStandby(tx);
 }

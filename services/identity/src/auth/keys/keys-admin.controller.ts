@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { IsBoolean } from 'class-validator';
 import { Allow, type RequestContext } from '#common/auth/index';
-import { Context, Optional, Unconditional, WithoutIdempotencyKey } from '#common/http/index';
+import { Context, Optional, Unconditional } from '#common/http/index';
 import { KeysAdmin } from './keys-admin.js';
 
 class RotationBody {
@@ -25,7 +25,6 @@ export class KeysAdminController {
   @Post('rotate')
   @HttpCode(202)
   @Allow('platform_admin')
-  @WithoutIdempotencyKey('the keys are the system’s, and so is the transaction')
   rotate(@Context() context: RequestContext, @Body() { now }: RotationBody) {
     return this.keys.rotate(context, now);
   }

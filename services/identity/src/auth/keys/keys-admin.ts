@@ -3,6 +3,7 @@ import type { RequestContext } from '#common/auth/index';
 import { SystemUnitOfWork, UnitOfWork } from '#common/database/index';
 import { createLogger } from '#common/observability/index';
 import { admitPlatformAdmin } from '#common/operations/index';
+import { recordAct } from '../../audit/record-act.js';
 import { IdentityConfig } from '../../identity.config.js';
 import { type KeyRow, keysText, requestRotation, revokeKey } from './key-rows.js';
 import { KeyRotation } from './key-rotation.js';
@@ -16,7 +17,7 @@ const answerOf = ({ id, status, createdAt, activateAt, activatedAt, retiredAt }:
   retiredAt,
 });
 
-/** What a platform admin sees of the signing keys, and does with them; who it was stands in the log. */
+/** What a platform admin sees of the signing keys, and does with them; who it was stands in the audit log of the operator. */
 @Injectable()
 export class KeysAdmin {
   private readonly logger;
@@ -38,16 +39,24 @@ export class KeysAdmin {
   /** Answers the key that signs next, and from when on. */
   async rotate(context: RequestContext, now: boolean) {
     await admitPlatformAdmin(this.unitOfWork, context);
-    const standby = await requestRotation(this.system, context.trace, now);
-    this.logger.warn({ actorId: context.userId, kid: standby.id, now }, 'rotation of signing keys asked for');
+    const next = await this.unitOfWork.run(context, async (tx) => {
+      const standby = await requestRotation(tx, now);
+      recordAct(tx, { type: 'signing_key.rotated', targetId: standby.id, userId: context.userId });
+      return answerOf(standby);
+    });
+    this.logger.warn({ actorId: context.userId, kid: next.id, now }, 'rotation of signing keys asked for');
     await this.rotation.round();
-    return answerOf(standby);
+    return next;
   }
 
   async revoke(context: RequestContext, keyId: string): Promise<void> {
     await admitPlatformAdmin(this.unitOfWork, context);
-    await revokeKey(this.system, context.trace, keyId);
-    this.logger.warn({ actorId: context.userId, kid: keyId }, 'signing key revoked');
+    const { trace, userId } = context;
+    await this.system.run({ trace, actorId: userId }, async (tx) => {
+      await revokeKey(tx, keyId);
+      recordAct(tx, { type: 'signing_key.revoked', targetId: keyId, userId });
+    });
+    this.logger.warn({ actorId: userId, kid: keyId }, 'signing key revoked');
     await this.rotation.round();
   }
 }
