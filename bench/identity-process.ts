@@ -29,7 +29,10 @@ export class IdentityProcess {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const isLive = async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok;
-    while (!(await isLive().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (!(await isLive().catch(() => false))) {
+      if (child.exitCode !== null) throw new Error(`identity has ended: ${child.exitCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     return new IdentityProcess(child, port);
   }
 
