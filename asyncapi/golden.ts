@@ -16,7 +16,7 @@ export interface Golden {
   readonly events: readonly object[];
 }
 
-export const goldenFolder = resolve('asyncapi', 'golden');
+const goldenFolder = resolve('asyncapi', 'golden');
 
 const keyOf = ({ type, version }: Pick<Golden, 'type' | 'version'>): string => `${type}.${version}`;
 

@@ -71,7 +71,10 @@ function documented(
   const { method: verb, path, policy, conventions, limits, handler, declared } = route;
   const own = docs.get(handler.split('.')[0]!);
   const doc = own?.operations[declared.key];
-  if (!own || !doc) throw new Error(`no docs for ${handler}: they stand beside it, in <feature>.docs.ts`);
+  if (!own || !doc)
+    throw new Error(
+      `no docs for ${handler}: they stand beside it, in <feature>.docs.ts, in the list that is its default export`,
+    );
   const method = (declared.controller as Readonly<Record<string, object>>)[declared.key]!;
   const status = Reflect.getMetadata(HTTP_CODE_METADATA, method) as number | undefined;
   return {

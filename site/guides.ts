@@ -10,7 +10,7 @@ export interface Guide {
   readonly body: Html;
 }
 
-export const guidesFolder = resolve('docs', 'guides');
+const guidesFolder = resolve('docs', 'guides');
 
 export const guidePath = (name: string): string => (name === '' ? '/docs/guides' : `/docs/guides/${name}`);
 

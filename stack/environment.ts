@@ -64,7 +64,7 @@ function inherited(settings: StackSettings): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(rest), NODE_ENV: settings.NODE_ENV, LOG_LEVEL: settings.LOG_LEVEL };
 }
 
-export function natsEnvironment({ nats }: Pick<Wiring, 'nats'>, user: NatsUser): NodeJS.ProcessEnv {
+function natsEnvironment({ nats }: Pick<Wiring, 'nats'>, user: NatsUser): NodeJS.ProcessEnv {
   const { user: name, password } = nats.credentials[user];
   return { NATS_URL: nats.url, NATS_USER: name, NATS_PASSWORD: password };
 }

@@ -1,7 +1,7 @@
 import { type ServiceName, serviceNames, topology } from '#common/contracts/topology';
 import { fault, parsed } from './arguments.js';
 
-export const eventCommands = ['status', 'parked', 'replay', 'discard', 'rebuild', 'deletions'] as const;
+const eventCommands = ['status', 'parked', 'replay', 'discard', 'rebuild', 'deletions'] as const;
 
 /** What was asked for at the command line. */
 export interface EventArguments {

@@ -73,6 +73,7 @@ class Examination {
     this.expect('has a Location', location !== undefined, first.status === 201);
     if (location === undefined || !route.conventions.entityTag) return;
     const created = await this.ask({ method: 'GET', target: location }, prepared);
+    this.expect(`status of ${location}, where what was created is said to be`, created.status, 200);
     this.expect('tag of what was created', created.headers['etag'], first.headers['etag']);
   }
 

@@ -9,7 +9,7 @@ export interface Storage {
   readonly items: Map<string, string>;
 }
 
-export const newStorage = (): Storage => ({ key: randomUUID(), items: new Map() });
+const newStorage = (): Storage => ({ key: randomUUID(), items: new Map() });
 
 /** Supabase's client, unmodified, as one tab of a browser has it. */
 export interface Tab {

@@ -54,5 +54,7 @@ export function routesOf(app: Pick<INestApplicationContext, 'get'>): Route[] {
 export function requirePolicies(app: INestApplicationContext): void {
   const missing = routesOf(app).filter(({ policy }) => !policy);
   if (missing.length > 0)
-    throw new Error(`Routes without a policy: ${missing.map(({ handler }) => handler).join(', ')}`);
+    throw new Error(
+      `Routes without a policy: ${missing.map(({ handler }) => handler).join(', ')}; @Public, @SignedIn or @Allow says who may use one`,
+    );
 }

@@ -84,7 +84,9 @@ function deduce(controller: Named, handler: Named): Conventions {
   const [reads, posts] = [method === 'GET', method === 'POST'];
   const status = (Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined) ?? (posts ? 201 : 200);
   if (posts && status === 201 && creates === undefined)
-    throw new Error(`${controller.name}.${handler.name} answers 201 without @Creates`);
+    throw new Error(
+      `${controller.name}.${handler.name} answers 201 without @Creates: name the path of what it creates, or answer with another status by @HttpCode`,
+    );
   const isAboutOne = conditional ?? (reads ? /\/:\w+\/*$/.test(path) : !posts);
   return {
     entityTag: (isAboutOne ? method !== 'DELETE' : creates !== undefined) && !secret,

@@ -27,7 +27,7 @@ function checkTree(value: unknown, depth: number, pointer: string, strings: bool
 }
 
 /** Bounds the depth of JSON bodies and refuses texts that PostgreSQL cannot store. */
-export function parseJson(text: string): unknown {
+function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);

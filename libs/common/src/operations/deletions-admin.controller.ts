@@ -8,7 +8,7 @@ import { PageQuery } from '../http/page.js';
 import { type DeletionKind, deletionKinds } from './deletions.js';
 import { DeletionsAdmin, type DeletionPage, deletionStates, type OverallState } from './deletions-admin.js';
 
-export class DeletionsQuery extends PageQuery {
+class DeletionsQuery extends PageQuery {
   @Optional()
   @IsIn(deletionKinds)
   kind?: DeletionKind;

@@ -8,7 +8,7 @@ export const limitReached = (what: string): Problem =>
 export const customerAlreadyLinked = (): Problem =>
   new Problem(409, 'customer_already_linked', 'The customer is linked to another user; unlink that one first.');
 
-export const userAlreadyLinked = (): Problem =>
+const userAlreadyLinked = (): Problem =>
   new Problem(409, 'user_already_linked', 'The user is linked to another customer.');
 
 /** What the violation of a constraint tells that only the database can decide. */

@@ -2,7 +2,7 @@ import { topology } from '#common/contracts/index';
 import type { ReceivedEvent } from '#common/events/index';
 
 /** Whose acts are recorded from their events; identity's own are recorded where they are done. */
-export const recordedSources = ['licensing', 'crm', 'conversations'] as const;
+const recordedSources = ['licensing', 'crm', 'conversations'] as const;
 
 export const recordedTypes = recordedSources.flatMap((source) => topology[source].types);
 

@@ -1,5 +1,5 @@
 /** SQL of a factor (alias `f`) as Supabase Auth answers it. */
-export const factorJson = `json_strip_nulls(json_build_object('id', f.id, 'friendly_name', nullif(f.friendly_name, ''),
+const factorJson = `json_strip_nulls(json_build_object('id', f.id, 'friendly_name', nullif(f.friendly_name, ''),
   'factor_type', 'totp', 'status', f.status, 'created_at', app.iso(f.created_at), 'updated_at', app.iso(f.updated_at),
   'last_challenged_at', app.iso(f.last_challenged_at)))`;
 

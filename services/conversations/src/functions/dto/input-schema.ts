@@ -15,7 +15,7 @@ function depthOf(value: unknown): number {
 }
 
 /** Why a value is no JSON Schema of an object, or null when it looks like one. */
-export function faultOf(schema: unknown): string | null {
+function faultOf(schema: unknown): string | null {
   if (!isObject(schema)) return 'must be a JSON Schema object';
   if (Buffer.byteLength(JSON.stringify(schema)) > sizeLimit) return `must be ${sizeLimit} bytes of JSON at most`;
   if (depthOf(schema) > depthLimit) return `must be nested ${depthLimit} levels deep at most`;

@@ -1,7 +1,7 @@
 import { IsIn, IsUUID } from 'class-validator';
 import { ChangesQuery, Instant, Optional, PageQuery, SortedBy, Text } from '#common/http/index';
 
-export const licenseStatuses = ['active', 'expiring', 'expired', 'suspended', 'revoked'] as const;
+const licenseStatuses = ['active', 'expiring', 'expired', 'suspended', 'revoked'] as const;
 
 export class LicenseQuery extends ChangesQuery {
   @SortedBy('updatedAt', 'expirationDate')

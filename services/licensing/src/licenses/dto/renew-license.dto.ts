@@ -5,7 +5,7 @@ import { IsInstant } from './instant.decorator.js';
 const duration = /^P(?=.)(\d{1,3}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?(T(?=.)(\d{1,6}H)?(\d{1,7}M)?(\d{1,9}S)?)?$/;
 
 /** Where a duration counts from: `now_if_expired` is now for an expired license, else its expiration date. */
-export const renewalBases = ['expiry', 'now', 'now_if_expired'] as const;
+const renewalBases = ['expiry', 'now', 'now_if_expired'] as const;
 
 /** Either a date, or a duration with where it counts from. */
 export class RenewLicense {
