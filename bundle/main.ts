@@ -24,9 +24,13 @@ const isBundled = (name: string): boolean => bundled.includes(name);
 
 const fileOf = (specifier: string): string => `${specifier.replace(/\.js$/, '').replaceAll(/[^\w.-]/g, '_')}.js`;
 
+/** What the compiler wrote; of a source that is gone it leaves what it wrote once, which is removed here. */
 function* compiledFiles(): Generator<string> {
   for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-    if (file.endsWith('.js') && !file.startsWith('packages') && !file.startsWith('public')) yield join(dist, file);
+    if (!file.endsWith('.js') || /^(packages|public)\//.test(file)) continue;
+    const path = join(dist, file);
+    if (existsSync(file.replace(/js$/, 'ts'))) yield path;
+    else for (const gone of [path, `${path}.map`]) rmSync(gone, { force: true });
   }
 }
 
