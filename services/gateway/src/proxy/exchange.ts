@@ -93,7 +93,7 @@ export class Exchange {
   }
 
   /** Completes the answer. A client that is still sending is read to the end first: a reset would take the answer from it. */
-  end(body?: string): void {
+  end(body?: string | Buffer): void {
     const { request, response } = this;
     if (!isIncomplete(request) || request.headers.expect !== undefined) {
       this.endAnswer(body);
@@ -109,12 +109,10 @@ export class Exchange {
     request.once('close', end).resume();
   }
 
-  private endAnswer(body?: string): void {
+  private endAnswer(body?: string | Buffer): void {
     const { response } = this;
     response.end(body);
-    setImmediate(() => {
-      if (!response.writableFinished && !response.destroyed) this.expectToBeTaken();
-    });
+    if (response.writableLength > 0 && !response.destroyed) this.expectToBeTaken();
   }
 
   /** Breaks the answer off unless the client has taken what it was sent before its time is over. */

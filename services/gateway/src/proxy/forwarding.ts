@@ -5,7 +5,7 @@ import { type ClientAddress, Problem, problemOf } from '#common/http/index';
 import { failureOf, type RecordedTrace } from '#common/observability/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
-import { checkFraming, hasBody, requestBody } from './request-body.js';
+import { checkFraming, hasBody, requestBody, wholeBody } from './request-body.js';
 import type { Replica } from './replica.js';
 import type { Upstream } from './upstream.js';
 import { isConnectionFailure, isReplicaFailure, upstreamProblem } from './upstream-errors.js';
@@ -23,6 +23,11 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private askedAt = 0;
   /** The question to the replica; only where it is recorded. */
   private asking: RecordedTrace | undefined;
+  /** The request's body, if it came together with the head. */
+  private body: Buffer | null = null;
+  /** Bytes of the answer that are still to come, as far as it says how many there are. */
+  private left = NaN;
+  private lastPiece: Buffer | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -40,7 +45,8 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     }
     const visit = {
       client: this.client.address,
-      start: () => this.dispatch(),
+      // The parser goes on with the body, if it is there, as soon as it is done with the head.
+      start: () => (hasBody(request) ? process.nextTick(() => this.dispatch()) : this.dispatch()),
       refuse: (problem: Problem) => this.exchange.fail(problem),
       isAnswering: () => this.response.headersSent,
     };
@@ -63,10 +69,16 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.upstream.answered((performance.now() - this.askedAt) / 1_000);
     this.endAsking(status);
     if (status === 204) delete headers['content-length'];
+    this.left = Number(headers['content-length']);
     this.exchange.head(status, addAnswered(headers, this.exchange.commonHeaders()));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.left -= chunk.length;
+    if (this.left === 0) {
+      this.lastPiece = chunk;
+      return;
+    }
     if (this.response.write(chunk)) return;
     controller.pause();
     this.exchange.expectToBeTaken();
@@ -78,7 +90,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.controller = undefined;
-    this.exchange.end();
+    this.exchange.end(this.lastPiece);
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -93,6 +105,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   private dispatch(): void {
+    if (this.isClientGone) return;
     const { request, response } = this;
     this.controller = undefined;
     this.attempts += 1;
@@ -104,8 +117,9 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const begin = (): void => {
       if (request.headers.expect !== undefined) response.writeContinue();
     };
+    this.body ??= wholeBody(request);
     // undici takes any async iterable for a body; only its types do not say so.
-    const body = hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null;
+    const body = this.body ?? (hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null);
     const options = { path: this.exchange.target, method: request.method!, headers: this.headers(), body };
     try {
       this.replica.pool.dispatch(options, this);

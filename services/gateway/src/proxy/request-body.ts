@@ -20,6 +20,10 @@ export function checkFraming({ headers, httpVersionMinor }: IncomingMessage): vo
   }
 }
 
+/** The body in one piece, where all of it is here: no more than was read together with the head. Null otherwise. */
+export const wholeBody = (request: IncomingMessage): Buffer | null =>
+  request.complete && hasBody(request) ? (request.read() as Buffer | null) : null;
+
 /** The body as it arrives; raises 413 once it grows beyond the bound. `begin` runs when the first piece is wanted. */
 export async function* requestBody(request: IncomingMessage, begin: () => void): AsyncGenerator<Buffer, void, void> {
   let size = 0;
