@@ -93,7 +93,7 @@ export class Exchange {
   }
 
   /** Completes the answer. A client that is still sending is read to the end first: a reset would take the answer from it. */
-  end(body?: string | Buffer): void {
+  end(body?: string): void {
     const { request, response } = this;
     if (!isIncomplete(request) || request.headers.expect !== undefined) {
       this.endAnswer(body);
@@ -109,7 +109,7 @@ export class Exchange {
     request.once('close', end).resume();
   }
 
-  private endAnswer(body?: string | Buffer): void {
+  private endAnswer(body?: string): void {
     const { response } = this;
     response.end(body);
     if (response.writableLength > 0 && !response.destroyed) this.expectToBeTaken();

@@ -25,9 +25,6 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private asking: RecordedTrace | undefined;
   /** The request's body, if it came together with the head. */
   private body: Buffer | null = null;
-  /** Bytes of the answer that are still to come, as far as it says how many there are. */
-  private left = NaN;
-  private lastPiece: Buffer | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -69,16 +66,10 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     this.upstream.answered((performance.now() - this.askedAt) / 1_000);
     this.endAsking(status);
     if (status === 204) delete headers['content-length'];
-    this.left = Number(headers['content-length']);
     this.exchange.head(status, addAnswered(headers, this.exchange.commonHeaders()));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.left -= chunk.length;
-    if (this.left === 0) {
-      this.lastPiece = chunk;
-      return;
-    }
     if (this.response.write(chunk)) return;
     controller.pause();
     this.exchange.expectToBeTaken();
@@ -90,7 +81,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.controller = undefined;
-    this.exchange.end(this.lastPiece);
+    this.exchange.end();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {

@@ -21,8 +21,13 @@ export function checkFraming({ headers, httpVersionMinor }: IncomingMessage): vo
 }
 
 /** The body in one piece, where all of it is here: no more than was read together with the head. Null otherwise. */
-export const wholeBody = (request: IncomingMessage): Buffer | null =>
-  request.complete && hasBody(request) ? (request.read() as Buffer | null) : null;
+export const wholeBody = (request: IncomingMessage): Buffer | null => {
+  const { headers, readableLength } = request;
+  if (readableLength === 0 || Number(headers['content-length']) !== readableLength) return null;
+  const body = request.read() as Buffer;
+  request.resume();
+  return body;
+};
 
 /** The body as it arrives; raises 413 once it grows beyond the bound. `begin` runs when the first piece is wanted. */
 export async function* requestBody(request: IncomingMessage, begin: () => void): AsyncGenerator<Buffer, void, void> {
