@@ -5,6 +5,7 @@ import {
   type EntityTarget,
   type ObjectLiteral,
 } from 'typeorm';
+import pg from 'pg';
 import type { Statement } from './batch.js';
 
 export interface SchemaOptions {
@@ -32,6 +33,7 @@ export class Schema extends DataSource {
     super({
       type: 'postgres',
       url: options.url ?? 'postgres://localhost/none',
+      driver: pg,
       entities: options.entities,
       migrations: options.migrations ?? [],
       migrationsTableName: 'migrations',
