@@ -19,7 +19,8 @@ RUN node_modules/.bin/tsc -p tsconfig.json --sourceMap false && node dist/bundle
 FROM base AS packages
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 # All others are in the bundles.
-RUN find node_modules -mindepth 1 -maxdepth 1 ! -name reflect-metadata ! -name @node-rs -exec rm -rf {} +
+RUN find node_modules -mindepth 1 -maxdepth 1 ! -name reflect-metadata ! -name @node-rs -exec rm -rf {} + \
+ && find node_modules -name '*.d.ts' -delete
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
