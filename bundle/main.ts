@@ -18,11 +18,10 @@ const external = ['@node-rs/argon2', '@node-rs/bcrypt', 'reflect-metadata'];
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
 const bundled = Object.keys(dependencies).filter((name) => !external.includes(name));
 
-const importing = /(^import |\bfrom |\bimport\()'((?:@[\w.-]+\/)?[\w.-]+)((?:\/[\w./-]+)?)'/gm;
+/** An import of a package, as the compiler wrote it or as it was left here: the compiler writes only what has changed. */
+const importing = /(^import |\bfrom |\bimport\()'(#packages\/)?((?:@[\w.-]+\/)?[\w.-]+)((?:\/[\w./-]+)?)'/gm;
 
 const isBundled = (name: string): boolean => bundled.includes(name);
-
-const fileOf = (specifier: string): string => `${specifier.replace(/\.js$/, '').replaceAll(/[^\w.-]/g, '_')}.js`;
 
 /** What the compiler wrote; of a source that is gone it leaves what it wrote once, which is removed here. */
 function* compiledFiles(): Generator<string> {
@@ -38,7 +37,11 @@ function* compiledFiles(): Generator<string> {
 function importedSpecifiers(files: ReadonlyMap<string, string>): string[] {
   const found = new Set<string>();
   for (const text of files.values()) {
-    for (const [, , name, path] of text.matchAll(importing)) if (isBundled(name!)) found.add(`${name}${path}`);
+    for (const [, , ready, name, path] of text.matchAll(importing)) {
+      const specifier = `${name}${path}`;
+      if (ready !== undefined) found.add(specifier.replace(/\.mjs$/, ''));
+      else if (isBundled(name!)) found.add(specifier);
+    }
   }
   return [...found].toSorted();
 }
@@ -48,7 +51,7 @@ async function writeEntry(specifier: string): Promise<string> {
   const names = Object.keys((await import(specifier)) as object).filter(
     (name) => !['module.exports', '__esModule'].includes(name),
   );
-  const path = join(entries, fileOf(specifier).replace(/\.js$/, '.mjs'));
+  const path = join(entries, `${encodeURIComponent(specifier)}.mjs`);
   writeFileSync(path, `export { ${names.join(', ')} } from '${specifier}';\n`);
   return path;
 }
@@ -61,13 +64,16 @@ const require = requireOf(import.meta.url), __filename = import.meta.filename, _
 async function bundle(specifiers: readonly string[]): Promise<void> {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(entries, { recursive: true });
-  const input = await Promise.all(specifiers.map(writeEntry));
+  const written = await Promise.all(
+    specifiers.map(async (specifier) => [specifier, await writeEntry(specifier)] as const),
+  );
+  const input = Object.fromEntries(written);
   // Drivers of other databases and the like are not installed; they are looked for when they are needed, and missed only then.
   const packages = await rolldown({ input, platform: 'node', external, logLevel: 'silent' });
   await packages.write({
     dir: target,
     format: 'esm',
-    entryFileNames: '[name].js',
+    entryFileNames: '[name].mjs',
     chunkFileNames: 'shared-[hash].js',
     strictExecutionOrder: true,
     banner: preamble,
@@ -79,8 +85,10 @@ async function bundle(specifiers: readonly string[]): Promise<void> {
 
 function importBundles(files: ReadonlyMap<string, string>): void {
   for (const [file, text] of files) {
-    const imports = text.replaceAll(importing, (found, keyword: string, name: string, path: string) =>
-      isBundled(name) ? `${keyword}'#packages/${fileOf(`${name}${path}`)}'` : found,
+    const imports = text.replaceAll(
+      importing,
+      (found, keyword: string, ready: string | undefined, name: string, path: string) =>
+        ready === undefined && isBundled(name) ? `${keyword}'#packages/${name}${path}.mjs'` : found,
     );
     if (imports !== text) writeFileSync(file, imports);
   }
@@ -96,7 +104,6 @@ const keyOf = (specifiers: readonly string[]): string =>
 
 const files = new Map([...compiledFiles()].map((file) => [file, readFileSync(file, 'utf8')]));
 const specifiers = importedSpecifiers(files);
-if (specifiers.length === 0) throw new Error('the code in dist imports bundles already: run the compiler first');
 const keyFile = join(target, 'key');
 const key = keyOf(specifiers);
 if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== key) {
