@@ -147,7 +147,8 @@ export class OpenLoop {
 
   private send(due: number): void {
     // In turn, so that none is idle for long enough to be closed.
-    const wire = this.free.shift();
+    let wire = this.free.shift();
+    while (wire?.isClosed) wire = this.free.shift();
     if (wire) wire.send(this.next(), due);
     else this.backlog.push(due);
   }
