@@ -16,12 +16,11 @@ const entries = join(target, 'entries');
 const external = ['@node-rs/argon2', '@node-rs/bcrypt', 'reflect-metadata'];
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
-const bundled = Object.keys(dependencies).filter((name) => !external.includes(name));
 
 /** An import of a package, as the compiler wrote it or as it was left here: the compiler writes only what has changed. */
 const importing = /(^import |\bfrom |\bimport\()'(#packages\/)?((?:@[\w.-]+\/)?[\w.-]+)((?:\/[\w./-]+)?)'/gm;
 
-const isBundled = (name: string): boolean => bundled.includes(name);
+const isBundled = (name: string): boolean => Object.hasOwn(dependencies, name) && !external.includes(name);
 
 /** What the compiler wrote; of a source that is gone it leaves what it wrote once, which is removed here. */
 function* compiledFiles(): Generator<string> {

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { bodyLimit, Problem } from '#common/http/index';
 
-export const tooLarge = (): Problem =>
-  new Problem(413, 'payload_too_large', `A body may hold ${bodyLimit} bytes at most.`);
+const tooLarge = (): Problem => new Problem(413, 'payload_too_large', `A body may hold ${bodyLimit} bytes at most.`);
 
 /** Whether a request has a body at all, by its framing. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
