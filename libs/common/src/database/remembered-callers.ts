@@ -55,9 +55,13 @@ export class RememberedCallers {
     return new Date(Date.now() + this.clockAhead);
   }
 
-  /** Sets the clock by a time that the database told between two moments of this process. */
+  /**
+   * Sets the clock by a time that the database told between two moments of this process. What fits between them stays as it is:
+   * an answer that took long says little, and a clock that follows it gives a later row an earlier time.
+   */
   setClock(told: Date, asked: number, answered: number): void {
-    this.clockAhead = Math.round(told.getTime() - (asked + answered) / 2);
+    const [least, most] = [told.getTime() - answered, told.getTime() - asked];
+    this.clockAhead = Math.min(Math.max(this.clockAhead, least), most);
   }
 
   /** The statement that enters as the caller remembered, or raises. */
