@@ -4,8 +4,7 @@ export default {
   testMatch: ['**/*.spec.js'],
   testEnvironment: 'node',
   transform: {},
-  // Many tests wait, for a time limit or for what heals: with one worker more than cores, somebody always has work.
-  maxWorkers: 3,
+  maxWorkers: 2,
   // A worker keeps much of what each file loaded, and the collector looks through all of it.
   workerIdleMemoryLimit: '512MB',
   testTimeout: 60_000,

@@ -248,6 +248,7 @@ describe('who listens', () => {
       listen(deleted.token),
       listen(admin.token, `?organizationId=${member.organizationId}`),
     ]);
+    expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
     await identity.revokeSession(signedOut);
     await identity.deleteUser(deleted.userId);
     await identity.changeRole(admin.profileId, 'viewer');
