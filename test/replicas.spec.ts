@@ -31,8 +31,9 @@ beforeAll(async () => {
   other = new HttpClient(`http://127.0.0.1:${port}`);
   one = (await stack.service('identity', defineIdentity, settings)).http;
   const urls = { IDENTITY_URL: `${one.url},${other.url}`, LICENSING_URL: nowhere, CRM_URL: nowhere };
+  // What a replica that hangs holds is not given up before it is killed.
   const { app, url } = await startGateway(
-    loadConfig(GatewayConfig, { ...urls, CONVERSATIONS_URL: nowhere, LOG_LEVEL: 'silent', UPSTREAM_TIMEOUT: '5' }),
+    loadConfig(GatewayConfig, { ...urls, CONVERSATIONS_URL: nowhere, LOG_LEVEL: 'silent', UPSTREAM_TIMEOUT: '25' }),
   );
   stack.onStop(() => app.close());
   gateway = new HttpClient(url);
