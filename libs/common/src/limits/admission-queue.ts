@@ -1,14 +1,23 @@
 import { Problem } from '../http/problem.js';
+import { busyShareOfLoop } from './busy-share.js';
 
 /** Milliseconds after which a request that still works leaves its place to another: it waits for something else than for us. */
 const slowAfter = 250;
 /** Slow ones at most, for each place; and how many of them are one client's. */
 const slowPerPlace = 16;
 const slowPerClient = 2;
-/** Milliseconds for which a queue may stand before it is more than a burst, and for which it has to be gone to be over. */
-const burst = 100;
-/** Milliseconds for which one may wait in any case; and of how many requests of late the time of work is taken. */
-const leastPatience = 25;
+/**
+ * Milliseconds for which a queue may stand before it is more than a burst, and for which one may wait in it from then on. Some dozen
+ * clients who ask again as soon as they are answered always make one stand, and are no overload.
+ */
+const patience = 100;
+/** Of its time a process may be busy. With more, what arrives stands before one that has no time to read it, and to refuse it. */
+const busiest = 0.95;
+/** Milliseconds over which that is taken, and how the requests that may be worked on become fewer by it, and more again. */
+const busyWindow = 100;
+const fewer = 0.7;
+const more = 1 / 16;
+/** Of how many requests of late the time of work is taken. */
 const workMemory = 32;
 /** Requests that wait at most. */
 const waitingLimit = 1_000;
@@ -40,6 +49,8 @@ export interface AdmissionOptions {
   readonly isScarce?: () => boolean;
   /** Milliseconds in which one has to be answered, if this is the place to see to it. */
   readonly timeout?: number;
+  /** The part of the time since it was called last in which the process was busy, or had to wait for a processor. */
+  readonly busyShare?: () => number;
   /** Called now and then while requests are turned away. */
   readonly onOverload?: (() => void) | undefined;
 }
@@ -53,7 +64,8 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
- * out; in a queue that does not go away nobody waits for longer than the work takes, however many ask.
+ * out; in a queue that does not go away nobody waits for longer than a moment, however many ask. Where it is this process that has
+ * no time, fewer are worked on: what it spends on those it lets in, here or beside it, it lacks to read and refuse the others.
  */
 export class AdmissionQueue {
   /** Requests that were turned away. */
@@ -70,8 +82,14 @@ export class AdmissionQueue {
   private toldAt = -Infinity;
   /** Milliseconds that a request is worked on, of late. */
   private workTime = 0;
+  /** Of the requests that may be worked on at once. */
+  private share = 1;
+  private sharedAt = 0;
+  private readonly busyShare: () => number;
 
-  constructor(private readonly options: AdmissionOptions) {}
+  constructor(private readonly options: AdmissionOptions) {
+    this.busyShare = options.busyShare ?? busyShareOfLoop();
+  }
 
   get workingCount(): number {
     return this.working.size + this.slow.size;
@@ -111,18 +129,23 @@ export class AdmissionQueue {
   }
 
   private hasRoom(): boolean {
-    const atOnce = this.options.atOnce();
-    return this.working.size < atOnce && this.slow.size < atOnce * slowPerPlace;
+    return this.working.size < this.room && this.slow.size < this.options.atOnce() * slowPerPlace;
+  }
+
+  /** Fewer than may be worked on while this process has no time: what it has let in takes that, here or beside it. */
+  private get room(): number {
+    return Math.max(1, Math.floor(this.options.atOnce() * this.share));
   }
 
   /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
   private isHopeless(now: number): boolean {
-    return this.waiting.size >= this.options.atOnce() && now - this.standsSince > burst;
+    if (this.waiting.size === 0 || now - this.standsSince <= patience) return false;
+    return this.waiting.size * this.workTime >= this.room * patience;
   }
 
   /** A queue that was empty for a moment only has stood all the time. */
   private putIn(visit: Visit, now: number): void {
-    if (this.waiting.size === 0 && now - this.emptySince > burst) this.standsSince = now;
+    if (this.waiting.size === 0 && now - this.emptySince > patience) this.standsSince = now;
     this.waiting.set(visit, now);
     this.lookAfter(waitingPause);
   }
@@ -174,13 +197,20 @@ export class AdmissionQueue {
   private look(): void {
     const now = performance.now();
     this.timer = undefined;
+    if (now - this.sharedAt >= busyWindow) this.setShare(now);
     this.setSlowAside(now);
     this.endLate(now);
-    const patience = Math.max(leastPatience, this.workTime);
-    if (now - this.standsSince > Math.max(burst, patience)) this.turnAway(now, patience);
+    if (now - this.standsSince > patience) this.turnAway(now);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
     else if (this.workingCount > 0) this.lookAfter(workingPause);
+  }
+
+  private setShare(now: number): void {
+    this.sharedAt = now;
+    const isTooBusy = this.busyShare() > busiest;
+    const least = 1 / this.options.atOnce();
+    this.share = isTooBusy ? Math.max(least, this.share * fewer) : Math.min(1, this.share + more);
   }
 
   private setSlowAside(now: number): void {
@@ -207,7 +237,7 @@ export class AdmissionQueue {
     }
   }
 
-  private turnAway(now: number, patience: number): void {
+  private turnAway(now: number): void {
     for (const [visit, since] of this.waiting) {
       if (now - since < patience) return;
       this.takeOut(visit, now);
