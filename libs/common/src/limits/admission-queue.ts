@@ -11,7 +11,7 @@ const slowPerClient = 2;
  * clients who ask again as soon as they are answered always make one stand, and are no overload.
  */
 const patience = 100;
-/** Of its time a process may be busy. With more, what arrives stands before one that has no time to read it, and to refuse it. */
+/** Of its time a process that refuses requests may be busy. With more, they stand before one that has no time to read them. */
 const busiest = 0.95;
 /** Milliseconds over which that is taken, and how the requests that may be worked on become fewer by it, and more again. */
 const busyWindow = 100;
@@ -65,7 +65,7 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
  * out; in a queue that does not go away nobody waits for longer than a moment, however many ask. Where it is this process that has
- * no time, fewer are worked on: what it spends on those it lets in, here or beside it, it lacks to read and refuse the others.
+ * no time to refuse them, fewer are worked on: what is spent on those, here or beside it, is what it lacks.
  */
 export class AdmissionQueue {
   /** Requests that were turned away. */
@@ -85,6 +85,7 @@ export class AdmissionQueue {
   /** Of the requests that may be worked on at once. */
   private share = 1;
   private sharedAt = 0;
+  private refusedBefore = 0;
   private readonly busyShare: () => number;
 
   constructor(private readonly options: AdmissionOptions) {
@@ -208,7 +209,8 @@ export class AdmissionQueue {
 
   private setShare(now: number): void {
     this.sharedAt = now;
-    const isTooBusy = this.busyShare() > busiest;
+    const isTooBusy = this.busyShare() > busiest && this.refused > this.refusedBefore;
+    this.refusedBefore = this.refused;
     const least = 1 / this.options.atOnce();
     this.share = isTooBusy ? Math.max(least, this.share * fewer) : Math.min(1, this.share + more);
   }
