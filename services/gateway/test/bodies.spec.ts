@@ -19,7 +19,7 @@ afterAll(() => gateway.stop());
 const problemIn = (text: string): { code: string } => JSON.parse(text) as { code: string };
 
 describe('a body', () => {
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'GET'])('of %s goes on byte for byte, whatever it is', async (method) => {
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('of %s goes on byte for byte, whatever it is', async (method) => {
     const body = Buffer.from('{"not": json \0\xff', 'latin1');
     const headers = {
       'content-type': 'application/x-anything; a="b"',
@@ -35,6 +35,19 @@ describe('a body', () => {
       'content-encoding': 'br',
       'content-length': '15',
     });
+  });
+
+  it.each(['GET', 'HEAD'])('of %s has no meaning, and is left out', async (method) => {
+    crm.answer = (_request, response) => response.end();
+    const body = Buffer.alloc(200_000, 'x');
+    for (let n = 0; n < 100; n += 1) {
+      for (const headers of [{ 'content-length': body.length }, { 'transfer-encoding': 'chunked' }]) {
+        const { status } = await send(gateway.url, '/v1/customers', { method, headers }, body);
+        expect(status).toBe(200);
+        expect(crm.last).toMatchObject({ method, body: '' });
+        for (const name of ['content-length', 'transfer-encoding']) expect(crm.last.headers).not.toHaveProperty(name);
+      }
+    }
   });
 
   it('that is empty stays so', async () => {

@@ -5,7 +5,7 @@ import { type ClientAddress, Problem, problemOf } from '#common/http/index';
 import { failureOf, type RecordedTrace } from '#common/observability/index';
 import type { Exchange } from './exchange.js';
 import { addAnswered, countHosts, endToEnd } from './headers.js';
-import { checkFraming, hasBody, requestBody, wholeBody } from './request-body.js';
+import { checkFraming, isHandedOn, isIncomplete, requestBody, wholeBody } from './request-body.js';
 import type { Replica } from './replica.js';
 import type { Upstream } from './upstream.js';
 import { isConnectionFailure, isReplicaFailure, upstreamProblem } from './upstream-errors.js';
@@ -23,6 +23,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private askedAt = 0;
   /** The question to the replica; only where it is recorded. */
   private asking: RecordedTrace | undefined;
+  private readonly hasBody: boolean;
   /** The request's body, if it came together with the head. */
   private body: Buffer | null = null;
 
@@ -32,6 +33,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     private readonly client: ClientAddress,
   ) {
     ({ request: this.request, response: this.response } = exchange);
+    this.hasBody = isHandedOn(this.request);
   }
 
   start(): void {
@@ -43,7 +45,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const visit = {
       client: this.client.address,
       // The parser goes on with the body, if it is there, as soon as it is done with the head.
-      start: () => (hasBody(request) ? process.nextTick(() => this.dispatch()) : this.dispatch()),
+      start: () => (this.hasBody ? process.nextTick(() => this.dispatch()) : this.dispatch()),
       refuse: (problem: Problem) => this.exchange.fail(problem),
       isAnswering: () => this.response.headersSent,
     };
@@ -108,9 +110,10 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const begin = (): void => {
       if (request.headers.expect !== undefined) response.writeContinue();
     };
-    this.body ??= wholeBody(request);
+    if (this.hasBody) this.body ??= wholeBody(request);
+    else if (isIncomplete(request)) request.resume();
     // undici takes any async iterable for a body; only its types do not say so.
-    const body = this.body ?? (hasBody(request) ? (requestBody(request, begin) as unknown as Readable) : null);
+    const body = this.body ?? (this.hasBody ? (requestBody(request, begin) as unknown as Readable) : null);
     const options = { path: this.exchange.target, method: request.method!, headers: this.headers(), body };
     try {
       this.replica.pool.dispatch(options, this);
@@ -140,7 +143,7 @@ export class Forwarding implements Dispatcher.DispatchHandler {
     const { request, client, exchange } = this;
     const headers = endToEnd(request.rawHeaders, request.headers.connection);
     const length = request.headers['content-length'];
-    if (length !== undefined) headers.push('content-length', length);
+    if (length !== undefined && (this.hasBody || Number(length) === 0)) headers.push('content-length', length);
     headers.push('via', '1.1 gateway', 'traceparent', (this.asking ?? exchange.trace).traceparent);
     headers.push('x-forwarded-for', client.address, 'x-forwarded-proto', client.protocol);
     return headers;
@@ -150,6 +153,6 @@ export class Forwarding implements Dispatcher.DispatchHandler {
   private mayRepeat(error: Error): boolean {
     const limit = Math.max(2, this.upstream.replicas.length);
     if (this.attempts >= limit || this.response.headersSent || !isConnectionFailure(error)) return false;
-    return this.controller === undefined || (idempotent.has(this.request.method!) && !hasBody(this.request));
+    return this.controller === undefined || (idempotent.has(this.request.method!) && !this.hasBody);
   }
 }

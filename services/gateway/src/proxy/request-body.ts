@@ -7,6 +7,16 @@ const tooLarge = (): Problem => new Problem(413, 'payload_too_large', `A body ma
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
+/** Methods that give the content of a request no meaning (RFC 9110 §9.3.1, §9.3.2). */
+const withoutContent = new Set(['GET', 'HEAD']);
+
+/**
+ * Whether the body goes on to a service. One without a meaning does not: a service answers before it has read such a body, and
+ * what then comes to a connection that it closes takes the answer away.
+ */
+export const isHandedOn = (request: IncomingMessage): boolean =>
+  hasBody(request) && !withoutContent.has(request.method!);
+
 /** Whether more of the body is still to come. */
 export const isIncomplete = (request: IncomingMessage): boolean => !request.complete && hasBody(request);
 
