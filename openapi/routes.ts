@@ -34,6 +34,8 @@ export interface DocumentedRoute {
   readonly isAuth: boolean;
 }
 
+const methods = ['get', 'post', 'put', 'patch', 'delete'];
+
 /** As Nest numbers the kinds of parameters. */
 const kinds = { body: '3', query: '4' } as const;
 
@@ -60,7 +62,9 @@ export function documentedRoutes(all: readonly Application[], docs: Map<string, 
       .map((route) => documented(name, route, docs)),
   );
   const byRoute = new Map(found.map((route) => [`${route.method} ${route.path}`, route]));
-  return [...byRoute.values()].sort((a, b) => (a.path < b.path ? -1 : Number(a.path > b.path)));
+  return [...byRoute.values()].sort((a, b) =>
+    a.path === b.path ? methods.indexOf(a.method) - methods.indexOf(b.method) : a.path < b.path ? -1 : 1,
+  );
 }
 
 function documented(

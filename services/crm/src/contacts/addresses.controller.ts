@@ -1,14 +1,17 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
 import { Context, Creates } from '#common/http/index';
 import type { AddressView } from '../customers/customer.view.js';
 import { addresses } from './contact-kinds.js';
+import { ContactsController } from './contacts.controller.js';
 import { ContactsService } from './contacts.service.js';
 import { AddressChange, AddressesQuery, AddressInput } from './dto/addresses.dto.js';
 
 @Controller('v1/customers/:customerId/addresses')
-export class AddressesController {
-  constructor(private readonly contacts: ContactsService) {}
+export class AddressesController extends ContactsController<'addresses'> {
+  constructor(contacts: ContactsService) {
+    super(contacts, addresses);
+  }
 
   @Get()
   @SignedIn()
@@ -17,7 +20,7 @@ export class AddressesController {
     @Param('customerId') customerId: string,
     @Query() page: AddressesQuery,
   ): Promise<string> {
-    return this.contacts.list(context, addresses, customerId, page);
+    return this.contacts.list(context, this.kind, customerId, page);
   }
 
   @Post()
@@ -31,16 +34,6 @@ export class AddressesController {
     return this.contacts.createAddress(context, customerId, input);
   }
 
-  @Get(':id')
-  @SignedIn()
-  one(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<string> {
-    return this.contacts.one(context, addresses, customerId, id);
-  }
-
   @Patch(':id')
   @Allow('member', { module: 'crm' })
   change(
@@ -49,17 +42,6 @@ export class AddressesController {
     @Param('id') id: string,
     @Body() change: AddressChange,
   ): Promise<AddressView> {
-    return this.contacts.change(context, addresses, customerId, id, change);
-  }
-
-  @Delete(':id')
-  @HttpCode(204)
-  @Allow('member', { module: 'crm' })
-  remove(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<void> {
-    return this.contacts.remove(context, addresses, customerId, id);
+    return this.contacts.change(context, this.kind, customerId, id, change);
   }
 }

@@ -1,17 +1,14 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import { Customer } from '../customers/customer.entity.js';
-import { Holders } from '../database/holders.js';
+import { Contact } from './contact.entity.js';
 
 @Entity('customer_email')
 @Index('customer_email_of_customer', ['customerId'])
 @Index('customer_email_primary', ['customerId'], { unique: true, where: 'is_primary' })
 @Index('customer_email_lower', ['emailLower'])
-export class CustomerEmail {
+export class CustomerEmail extends Contact {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'customer_email_pkey' })
   id!: string;
-
-  @Column('uuid', { name: 'customer_id' })
-  customerId!: string;
 
   @ManyToOne(() => Customer, { nullable: false, onDelete: 'CASCADE' })
   @JoinColumn({ name: 'customer_id', foreignKeyConstraintName: 'customer_email_customer' })
@@ -23,20 +20,7 @@ export class CustomerEmail {
   @Column('boolean', { name: 'is_primary', nullable: true, default: false })
   isPrimary!: boolean | null;
 
-  @Column('timestamptz', { name: 'created_at', nullable: true, default: () => 'now()' })
-  createdAt!: Date | null;
-
-  @Column('timestamptz', { name: 'updated_at', nullable: true, default: () => 'now()' })
-  updatedAt!: Date | null;
-
   /** Kept by a trigger; what addresses are compared by. */
   @Column({ type: 'text', name: 'email_lower', default: '', insert: false, update: false })
   emailLower!: string;
-
-  /** As on the customer: kept by triggers, read by the policies. */
-  @Holders()
-  organizationIds!: string[];
-
-  @Column({ type: 'uuid', name: 'user_id', nullable: true, insert: false, update: false })
-  userId!: string | null;
 }

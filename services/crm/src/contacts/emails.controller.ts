@@ -1,14 +1,17 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
 import { Context, Creates } from '#common/http/index';
 import type { EmailView } from '../customers/customer.view.js';
 import { emails } from './contact-kinds.js';
+import { ContactsController } from './contacts.controller.js';
 import { ContactsService } from './contacts.service.js';
 import { EmailChange, EmailInput, EmailsQuery } from './dto/emails.dto.js';
 
 @Controller('v1/customers/:customerId/emails')
-export class EmailsController {
-  constructor(private readonly contacts: ContactsService) {}
+export class EmailsController extends ContactsController<'emails'> {
+  constructor(contacts: ContactsService) {
+    super(contacts, emails);
+  }
 
   @Get()
   @SignedIn()
@@ -17,7 +20,7 @@ export class EmailsController {
     @Param('customerId') customerId: string,
     @Query() page: EmailsQuery,
   ): Promise<string> {
-    return this.contacts.list(context, emails, customerId, page);
+    return this.contacts.list(context, this.kind, customerId, page);
   }
 
   @Post()
@@ -31,16 +34,6 @@ export class EmailsController {
     return this.contacts.createEmail(context, customerId, input);
   }
 
-  @Get(':id')
-  @SignedIn()
-  one(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<string> {
-    return this.contacts.one(context, emails, customerId, id);
-  }
-
   @Patch(':id')
   @Allow('member', { module: 'crm' })
   change(
@@ -49,17 +42,6 @@ export class EmailsController {
     @Param('id') id: string,
     @Body() change: EmailChange,
   ): Promise<EmailView> {
-    return this.contacts.change(context, emails, customerId, id, change);
-  }
-
-  @Delete(':id')
-  @HttpCode(204)
-  @Allow('member', { module: 'crm' })
-  remove(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<void> {
-    return this.contacts.remove(context, emails, customerId, id);
+    return this.contacts.change(context, this.kind, customerId, id, change);
   }
 }

@@ -1,14 +1,17 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { Allow, type RequestContext, SignedIn } from '#common/auth/index';
 import { Context, Creates } from '#common/http/index';
 import type { PhoneView } from '../customers/customer.view.js';
 import { phones } from './contact-kinds.js';
+import { ContactsController } from './contacts.controller.js';
 import { ContactsService } from './contacts.service.js';
 import { PhoneChange, PhoneInput, PhonesQuery } from './dto/phones.dto.js';
 
 @Controller('v1/customers/:customerId/phones')
-export class PhonesController {
-  constructor(private readonly contacts: ContactsService) {}
+export class PhonesController extends ContactsController<'phones'> {
+  constructor(contacts: ContactsService) {
+    super(contacts, phones);
+  }
 
   @Get()
   @SignedIn()
@@ -17,7 +20,7 @@ export class PhonesController {
     @Param('customerId') customerId: string,
     @Query() page: PhonesQuery,
   ): Promise<string> {
-    return this.contacts.list(context, phones, customerId, page);
+    return this.contacts.list(context, this.kind, customerId, page);
   }
 
   @Post()
@@ -31,16 +34,6 @@ export class PhonesController {
     return this.contacts.createPhone(context, customerId, input);
   }
 
-  @Get(':id')
-  @SignedIn()
-  one(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<string> {
-    return this.contacts.one(context, phones, customerId, id);
-  }
-
   @Patch(':id')
   @Allow('member', { module: 'crm' })
   change(
@@ -50,16 +43,5 @@ export class PhonesController {
     @Body() change: PhoneChange,
   ): Promise<PhoneView> {
     return this.contacts.changePhone(context, customerId, id, change);
-  }
-
-  @Delete(':id')
-  @HttpCode(204)
-  @Allow('member', { module: 'crm' })
-  remove(
-    @Context() context: RequestContext,
-    @Param('customerId') customerId: string,
-    @Param('id') id: string,
-  ): Promise<void> {
-    return this.contacts.remove(context, phones, customerId, id);
   }
 }
