@@ -16,7 +16,7 @@ import { createAdapter, listen, stopOnSignals, useHttpConventions } from '../htt
 import { useAdmission } from '../limits/use-admission.js';
 import { createLogger, NestLogger } from '../observability/logger.js';
 import { RequestMetrics } from '../observability/request-metrics.js';
-import { startTracing } from '../observability/tracing.js';
+import { startTracing } from '../observability/start-tracing.js';
 import { CommonModule } from './common.module.js';
 import { type ServiceDefinition, ServiceParts } from './service-parts.js';
 

@@ -4,4 +4,5 @@ export { isProbe, RequestMetrics, requestStep, streamRoute } from './request-met
 export { createLogger, NestLogger } from './logger.js';
 export { failureOf, type RecordedTrace } from './span.js';
 export { type Client, continueTrace, type Trace } from './trace.js';
-export { adoptingTraces, startTracing, type Tracing, untraced } from './tracing.js';
+export { startTracing } from './start-tracing.js';
+export { adoptingTraces, type Tracing, untraced } from './tracing.js';
