@@ -7,8 +7,8 @@ import { Instant, Optional } from './fields.js';
 import { invalid } from './problem.js';
 import { markOf, type Sort, sortOf, type Sorts } from './sorts.js';
 
-/** Query parameters of every list. */
-export class PageQuery {
+/** Query parameters of whatever is told in pages. */
+export class CursorQuery {
   /** Rows a page, 1 to 200. */
   @Optional()
   @Type(() => Number)
@@ -17,13 +17,16 @@ export class PageQuery {
   @Max(200)
   limit = 25;
 
-  /** Opaque: `page.nextCursor` of the page before. */
+  /** Opaque: `nextCursor` of the page before. */
   @Optional()
   @IsString()
   @MaxLength(1_000)
   @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor is not one that a list has returned' })
   cursor?: string;
+}
 
+/** Query parameters of every list. */
+export class PageQuery extends CursorQuery {
   /** The newest first (`-createdAt`, the default) or the oldest; a list may offer more fields, see `SortedBy`. */
   @Optional()
   @IsIn(['createdAt', '-createdAt'])

@@ -1,6 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsIn } from 'class-validator';
 import type { RequestContext } from '../auth/caller.js';
 import { Allow } from '../auth/policy.js';
 import { ServiceIdentity } from '../bootstrap/service-identity.js';
@@ -8,25 +7,9 @@ import { type ServiceName, serviceNames } from '../contracts/topology.js';
 import { Context } from '../http/context.js';
 import { Unconditional, WithoutIdempotencyKey } from '../http/conventions.js';
 import { Optional, Text } from '../http/fields.js';
+import { CursorQuery } from '../http/page.js';
 import { invalid, notFound } from '../http/problem.js';
 import { EventsAdmin, type EventStatus } from './events-admin.js';
-
-class ParkedQuery {
-  /** Parked events a page, 1 to 200. */
-  @Optional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(200)
-  limit = 25;
-
-  /** Opaque: `parked.page.nextCursor` of the page before. */
-  @Optional()
-  @IsString()
-  @MaxLength(100)
-  @Matches(/^[A-Za-z0-9_-]+$/, { message: 'cursor is not one that a list has returned' })
-  cursor?: string;
-}
 
 class InterventionBody {
   /** Why; kept with who did it. */
@@ -57,7 +40,7 @@ export class EventsAdminController {
   status(
     @Context() context: RequestContext,
     @Param('source') source: string,
-    @Query() query: ParkedQuery,
+    @Query() query: CursorQuery,
   ): Promise<EventStatus> {
     this.refuseOther(source);
     return this.admin.status(context, query);
