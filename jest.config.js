@@ -8,6 +8,7 @@ export default {
   // A worker keeps much of what each file loaded, and the collector looks through all of it.
   workerIdleMemoryLimit: '512MB',
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/../jest.sequencer.js',
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',
   globalTeardown: '<rootDir>/libs/common/src/testing/global-teardown.js',
 };
