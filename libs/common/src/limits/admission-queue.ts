@@ -7,10 +7,10 @@ const slowAfter = 250;
 const slowPerPlace = 16;
 const slowPerClient = 2;
 /**
- * Milliseconds for which a queue may stand before it is more than a burst, and for which one may wait in it from then on. Some dozen
- * clients who ask again as soon as they are answered always make one stand, and are no overload.
+ * Milliseconds for which a queue may stand before it is more than a burst, and for which one may wait in it from then on if the work
+ * does not take longer. Some dozen clients who ask again as soon as they are answered always make one stand, and are no overload.
  */
-const patience = 100;
+const leastPatience = 100;
 /** Of its time a process that refuses requests may be busy. With more, they stand before one that has no time to read them. */
 const busiest = 0.95;
 /** Milliseconds over which that is taken, and how the requests that may be worked on become fewer by it, and more again. */
@@ -64,7 +64,7 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
- * out; in a queue that does not go away nobody waits for longer than a moment, however many ask. Where it is this process that has
+ * out; in a queue that does not go away nobody waits for longer than a moment or than the work takes, however many ask. Where it is this process that has
  * no time to refuse them, fewer are worked on: what is spent on those, here or beside it, is what it lacks.
  */
 export class AdmissionQueue {
@@ -138,15 +138,19 @@ export class AdmissionQueue {
     return Math.max(1, Math.floor(this.options.atOnce() * this.share));
   }
 
+  private get patience(): number {
+    return Math.max(leastPatience, this.workTime);
+  }
+
   /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
   private isHopeless(now: number): boolean {
-    if (this.waiting.size === 0 || now - this.standsSince <= patience) return false;
-    return this.waiting.size * this.workTime >= this.room * patience;
+    if (this.waiting.size === 0 || now - this.standsSince <= leastPatience) return false;
+    return this.waiting.size * this.workTime >= this.room * this.patience;
   }
 
   /** A queue that was empty for a moment only has stood all the time. */
   private putIn(visit: Visit, now: number): void {
-    if (this.waiting.size === 0 && now - this.emptySince > patience) this.standsSince = now;
+    if (this.waiting.size === 0 && now - this.emptySince > leastPatience) this.standsSince = now;
     this.waiting.set(visit, now);
     this.lookAfter(waitingPause);
   }
@@ -201,7 +205,7 @@ export class AdmissionQueue {
     if (now - this.sharedAt >= busyWindow) this.setShare(now);
     this.setSlowAside(now);
     this.endLate(now);
-    if (now - this.standsSince > patience) this.turnAway(now);
+    if (now - this.standsSince > this.patience) this.turnAway(now);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
     else if (this.workingCount > 0) this.lookAfter(workingPause);
@@ -240,6 +244,7 @@ export class AdmissionQueue {
   }
 
   private turnAway(now: number): void {
+    const { patience } = this;
     for (const [visit, since] of this.waiting) {
       if (now - since < patience) return;
       this.takeOut(visit, now);
