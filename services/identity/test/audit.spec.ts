@@ -321,11 +321,9 @@ describe('the events of other services', () => {
       return found;
     });
     expect(own).toMatchObject([{ targetId: moduleId, detail: { code: 'x', name: 'X' } }]);
-    const positions = await stack.sql(
-      'identity',
-      `SELECT source, applied_sequence::integer AS at FROM events.subscription`,
-    );
-    expect(positions).toEqual(expect.arrayContaining([{ source: 'licensing', at: licensing.log.length }]));
+    const positions = `SELECT source, applied_sequence::integer AS at FROM events.subscription`;
+    const atEnd = { source: 'licensing', at: licensing.log.length };
+    await eventually(async () => expect(await stack.sql('identity', positions)).toContainEqual(atEnd));
     const rows = JSON.stringify(await stack.sql('identity', 'SELECT detail FROM audit_log'));
     expect(rows).not.toMatch(/Grace|grace@/);
   });
