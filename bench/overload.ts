@@ -9,8 +9,7 @@ import { median, percentile, report } from './report.js';
 /**
  * What happens to those who are let in when five times as many ask as can be answered: reads of one customer through the gateway,
  * with everything on. Capacity is what a closed loop gets, the median of some; an open loop asks at that rate, and at five times
- * that. The load runs on the same processors as everything else;
- * its connections are open from the start, as those of a proxy are.
+ * that. The load runs on the same processors as everything else; its connections are open from the start, as those of a proxy are.
  */
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 1 : 5;

@@ -64,8 +64,8 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
- * out; in a queue that does not go away nobody waits for longer than a moment or than the work takes, however many ask. Where it is this process that has
- * no time to refuse them, fewer are worked on: what is spent on those, here or beside it, is what it lacks.
+ * out; in a queue that does not go away nobody waits for longer than a moment or than the work takes, however many ask. Where this
+ * process has no time to refuse them, fewer are worked on: what is spent on those, here or beside it, is what it lacks.
  */
 export class AdmissionQueue {
   /** Requests that were turned away. */
@@ -133,7 +133,7 @@ export class AdmissionQueue {
     return this.working.size < this.room && this.slow.size < this.options.atOnce() * slowPerPlace;
   }
 
-  /** Fewer than may be worked on while this process has no time: what it has let in takes that, here or beside it. */
+  /** Requests that may be worked on now; one at least. */
   private get room(): number {
     return Math.max(1, Math.floor(this.options.atOnce() * this.share));
   }

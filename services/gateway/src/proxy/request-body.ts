@@ -4,7 +4,7 @@ import { bodyLimit, Problem } from '#common/http/index';
 const tooLarge = (): Problem => new Problem(413, 'payload_too_large', `A body may hold ${bodyLimit} bytes at most.`);
 
 /** Whether a request has a body at all, by its framing. */
-export const hasBody = ({ headers }: IncomingMessage): boolean =>
+const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Methods that give the content of a request no meaning (RFC 9110 §9.3.1, §9.3.2). */
