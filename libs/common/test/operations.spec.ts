@@ -111,6 +111,59 @@ describe('the status of events', () => {
     expect(left).toEqual([]);
   });
 
+  describe('with an Idempotency-Key', () => {
+    const discard = (sequence: number, key: string, body: object = { reason: 'sent again' }) =>
+      asAdmin('identity').post(`${path}/parked/${sequence}/discard`, body, { 'idempotency-key': key });
+    const isReplay = ({ headers }: Answer) => headers.get('idempotency-replayed') === 'true';
+    const timesOf = async (sequence: number) =>
+      (await actions('crm')).filter((action) => action['sequence'] === sequence).length;
+
+    it('is acted on once, however often that is asked for', async () => {
+      const key = randomUUID();
+      await park('crm', 911);
+      const answers = await Promise.all(Array.from({ length: 5 }, () => discard(911, key)));
+      const body = { subscriber: 'crm', sequence: 911 };
+      expect(answers.map((answer) => [answer.status, answer.body])).toEqual(answers.map(() => [202, body]));
+      expect(answers.filter(isReplay)).toHaveLength(4);
+      expect(await timesOf(911)).toBe(1);
+      await park('conversations', 911);
+      await park('crm', 911);
+      const again = await discard(911, key);
+      expect([again.status, isReplay(again), again.body]).toEqual([202, true, body]);
+      expect(outcome(await discard(911, key, { reason: 'another' }))).toBe('422 idempotency_key_reused');
+      const named = { reason: 'named', subscriber: 'crm' };
+      const other = randomUUID();
+      for (const wasBefore of [false, true]) expect(isReplay(await discard(911, other, named))).toBe(wasBefore);
+      expect(await timesOf(911)).toBe(2);
+      await stack.sql('conversations', `DELETE FROM events.parked`);
+    });
+
+    it('has its answer though the first time nobody heard it', async () => {
+      const key = randomUUID();
+      await park('crm', 912);
+      const client = new pg.Client({ connectionString: (await stack.database('crm')).owner });
+      await client.connect();
+      await client.query('BEGIN; LOCK TABLE events.action IN EXCLUSIVE MODE');
+      try {
+        expect(outcome(await discard(912, key))).toBe('503 unavailable');
+      } finally {
+        await client.end();
+      }
+      await eventually(async () => expect(await timesOf(912)).toBe(1));
+      const again = await discard(912, key);
+      expect([outcome(again), isReplay(again)]).toEqual(['202', true]);
+      expect(await timesOf(912)).toBe(1);
+    });
+
+    it('keeps no failure', async () => {
+      const key = randomUUID();
+      expect(outcome(await discard(913, key))).toBe('404 not_found');
+      await park('crm', 913);
+      const first = await discard(913, key);
+      expect([outcome(first), isReplay(first)]).toEqual(['202', false]);
+    });
+  });
+
   it('answers 503 while a subscriber is out of reach, with what is known of the others', async () => {
     await services.conversations.stop();
     await stack.sql('conversations', `DELETE FROM events.parked`);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RequestContext } from '../auth/caller.js';
-import type { IdempotentRequest, KeptAnswer } from '../http/idempotency-key.js';
+import type { AnswerBefore, KeptAnswer, RequestKey } from '../http/idempotency-key.js';
 import { Problem } from '../http/problem.js';
 import type { Statement, StatementResult } from './batch.js';
 import type { Tx } from './tx.js';
@@ -12,39 +12,48 @@ const firstPause = 25;
 const longestPause = 250;
 
 /** What has come of a request with its key: nothing yet, an answer that was kept, or that the same is under way. */
-export type Claim = 'granted' | 'busy' | { readonly answer: KeptAnswer; readonly fingerprint: Buffer };
+export type Claim = 'granted' | 'busy' | AnswerBefore;
 
 type Row = KeptAnswer & { readonly fingerprint: Buffer };
 
 /** The half of a hash that PostgreSQL takes as the name of an advisory lock. */
-const lockOf = (userId: string, { scope }: IdempotentRequest): string =>
+const lockOf = (userId: string, { scope }: RequestKey): string =>
   Buffer.from(hash('sha256', `${userId} ${scope.toString('hex')}`, 'buffer'))
     .readBigInt64BE()
     .toString();
+
+const kept = (userId: string, { scope }: RequestKey): Statement => ({
+  text: `SELECT fingerprint, status, etag, location, body FROM idempotency_keys WHERE user_id = $1 AND scope = $2`,
+  values: [userId, scope],
+});
+
+function answerIn(rows: readonly object[]): AnswerBefore | undefined {
+  if (rows.length === 0) return undefined;
+  const { fingerprint, ...answer } = rows[0] as Row;
+  return { answer, fingerprint };
+}
 
 /**
  * Holds the key until the transaction ends, unless another one does, and looks for the answer kept under it. Two statements:
  * what is committed before the lock is had must be seen.
  */
-export const claimStatements = ({ userId }: RequestContext, once: IdempotentRequest): Statement[] => [
+export const claimStatements = ({ userId }: RequestContext, once: RequestKey): Statement[] => [
   { text: 'SELECT pg_try_advisory_xact_lock($1) AS held', values: [lockOf(userId, once)] },
-  {
-    text: `SELECT fingerprint, status, etag, location, body FROM idempotency_keys WHERE user_id = $1 AND scope = $2`,
-    values: [userId, once.scope],
-  },
+  kept(userId, once),
 ];
 
 export function claimOf([held, found]: readonly StatementResult[]): Claim {
-  const row = found!.rows[0] as Row | undefined;
-  if (row) {
-    const { fingerprint, ...answer } = row;
-    return { answer, fingerprint };
-  }
-  return held!.rows[0]!['held'] === true ? 'granted' : 'busy';
+  return answerIn(found!.rows) ?? (held!.rows[0]!['held'] === true ? 'granted' : 'busy');
+}
+
+/** The answer kept under a key, for a transaction that holds a lock of its own against the same request. */
+export async function findAnswer(tx: Tx, userId: string, once: RequestKey): Promise<AnswerBefore | undefined> {
+  const { text, values } = kept(userId, once);
+  return answerIn(await tx.query(text, values));
 }
 
 /** Writes the answer along with the effect; it can be read for 24 hours. */
-export function keepAnswer(tx: Tx, { userId }: RequestContext, once: IdempotentRequest, answer: KeptAnswer): void {
+export function keepAnswer(tx: Tx, userId: string, once: RequestKey, answer: KeptAnswer): void {
   const { status, etag, location, body } = answer;
   tx.execute(
     `INSERT INTO idempotency_keys (user_id, scope, fingerprint, status, etag, location, body, created_at)

@@ -162,7 +162,7 @@ export class UnitOfWork {
       );
       const value = await work(tx);
       const answer = once?.answerTo(value);
-      if (once && answer) keepAnswer(tx, context, once, answer);
+      if (once && answer) keepAnswer(tx, context.userId, once, answer);
       await commit(tx, onEvents);
       if (once && answer) once.keep(answer);
       return { value };

@@ -1,6 +1,8 @@
 import type { ServiceName } from '../contracts/topology.js';
+import { findAnswer, keepAnswer } from '../database/kept-answers.js';
 import type { Tx } from '../database/tx.js';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
+import type { AnswerBefore, RequestKey } from '../http/idempotency-key.js';
 import { invalid, notFound } from '../http/problem.js';
 import { continueTrace } from '../observability/trace.js';
 
@@ -10,6 +12,13 @@ export interface Actor {
   readonly id: string | null;
   readonly name: string;
 }
+
+/** A request that is to take effect once, and what is answered to it when it has. */
+export interface OnceOnly extends RequestKey, AnswerBefore {
+  readonly userId: string;
+}
+
+type Act = [source: ServiceName, sequence: number, reason: string, actor: Actor, once?: OnceOnly];
 
 /** A parked event as people see it: without its data, which may be somebody's. */
 export interface ParkedEvent {
@@ -91,35 +100,40 @@ export class ParkedEvents {
   /**
    * Has the events of one event's aggregate handled again, in order, until one fails.
    * Raises 404 for an event that is not parked, 400 for no reason.
+   *
+   * @returns what was answered to the same request before, which is then not done again
    */
-  requestReplay(source: ServiceName, sequence: number, reason: string, actor: Actor): Promise<void> {
-    return this.act('replay', requestReplay, source, sequence, reason, actor);
+  requestReplay(...act: Act): Promise<AnswerBefore | undefined> {
+    return this.act('replay', requestReplay, ...act);
   }
 
   /**
    * Gives an event up; those that waited behind it stay parked until they are replayed.
    * Raises 404 for an event that is not parked, 400 for no reason.
+   *
+   * @returns what was answered to the same request before, which is then not done again
    */
-  discard(source: ServiceName, sequence: number, reason: string, actor: Actor): Promise<void> {
-    return this.act('discard', discard, source, sequence, reason, actor);
+  discard(...act: Act): Promise<AnswerBefore | undefined> {
+    return this.act('discard', discard, ...act);
   }
 
   private async act(
     action: 'replay' | 'discard',
     text: string,
-    source: ServiceName,
-    sequence: number,
-    reason: string,
-    actor: Actor,
-  ): Promise<void> {
+    ...[source, sequence, reason, actor, once]: Act
+  ): Promise<AnswerBefore | undefined> {
     if (reason.trim() === '' || reason.length > reasonLimit)
       throw invalid('/reason', `reason must be given, in at most ${reasonLimit} characters`);
-    await this.system.run({ trace: continueTrace(undefined), actorId: actor.id }, async (tx) => {
-      // Nobody parks or replays meanwhile.
+    return this.system.run({ trace: continueTrace(undefined), actorId: actor.id }, async (tx) => {
+      // Nobody parks, replays or sends the same request meanwhile.
       await tx.query('SELECT FROM events.subscription WHERE source = $1 FOR UPDATE', [source]);
+      const before = once && (await findAnswer(tx, once.userId, once));
+      if (before) return before;
       const [row] = await tx.query<{ id: string }>(text, [source, sequence]);
       if (!row) throw notFound('parked event');
       recordAction(tx, { actor, action, source, sequence, eventId: row.id, reason });
+      if (once) keepAnswer(tx, once.userId, once, once.answer);
+      return undefined;
     });
   }
 }

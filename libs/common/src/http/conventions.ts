@@ -20,7 +20,6 @@ export interface Conventions {
 interface Marks {
   readonly creates?: string;
   readonly conditional?: boolean;
-  readonly idempotencyKey?: boolean;
   readonly secret?: boolean;
 }
 
@@ -44,9 +43,6 @@ export const Unconditional = (_why: string): MethodDecorator => mark({ condition
 
 /** The answer may carry a secret: no hash of it is told, and it is not kept, so an Idempotency-Key is refused. */
 export const CarriesSecret = (): MethodDecorator => mark({ secret: true });
-
-/** An Idempotency-Key is refused: the effect is in no transaction in which the answer could be kept. */
-export const WithoutIdempotencyKey = (_why: string): MethodDecorator => mark({ idempotencyKey: false });
 
 const none: Conventions = {
   entityTag: false,
@@ -75,12 +71,7 @@ function deduce(controller: Named, handler: Named): Conventions {
   const path = [controller, handler].map((target) => [Reflect.getMetadata(PATH_METADATA, target)].flat()[0]).join('/');
   const policy = Reflect.getMetadata(policyKey, handler) as Policy | undefined;
   if (!/^\/?v1\//.test(path) || !policy || policy.kind === 'public') return none;
-  const {
-    creates,
-    conditional,
-    idempotencyKey,
-    secret = false,
-  } = (Reflect.getMetadata(marksKey, handler) ?? {}) as Marks;
+  const { creates, conditional, secret = false } = (Reflect.getMetadata(marksKey, handler) ?? {}) as Marks;
   const [reads, posts] = [method === 'GET', method === 'POST'];
   const status = (Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined) ?? (posts ? 201 : 200);
   if (posts && status === 201 && creates === undefined)
@@ -91,7 +82,7 @@ function deduce(controller: Named, handler: Named): Conventions {
   return {
     entityTag: (isAboutOne ? method !== 'DELETE' : creates !== undefined) && !secret,
     preconditions: isAboutOne && !reads,
-    idempotencyKey: posts && idempotencyKey !== false && !secret,
+    idempotencyKey: posts && !secret,
     location: creates,
     status,
   };

@@ -10,6 +10,17 @@ export interface KeptAnswer extends AnswerHeaders {
   readonly body: string;
 }
 
+/** What tells a request with a key from the others of its user. */
+export interface RequestKey {
+  /** SHA-256 of method, path and key. */
+  readonly scope: Buffer;
+  /** SHA-256 of the body as a JSON value, whose keys are in the order in which they were sent. */
+  readonly fingerprint: Buffer;
+}
+
+/** An answer that was kept, and the body to which it was one. */
+export type AnswerBefore = Pick<RequestKey, 'fingerprint'> & { readonly answer: KeptAnswer };
+
 /** Characters of a key at most. */
 const keyLimit = 255;
 /** A key as it is, in visible characters; or as a string of structured fields (RFC 9651 §3.3.3), as the draft has it. */
@@ -25,10 +36,8 @@ function keyIn(field: string): string {
 const digest = (...parts: readonly string[]): Buffer => createHash('sha256').update(parts.join('\n')).digest();
 
 /** A request that is to take effect once, however often it is sent (draft-ietf-httpapi-idempotency-key-header-07). */
-export class IdempotentRequest {
-  /** SHA-256 of method, path and key; with the caller it tells requests apart. */
+export class IdempotentRequest implements RequestKey {
   readonly scope: Buffer;
-  /** SHA-256 of the body as a JSON value, whose keys are in the order in which they were sent. */
   readonly fingerprint: Buffer;
   private readonly params: Readonly<Record<string, string>>;
   private kept: KeptAnswer | undefined;
@@ -65,7 +74,7 @@ export class IdempotentRequest {
   }
 
   /** Ends the request with the answer that was kept before; raises 422 when that was one to another body. */
-  replay({ answer, fingerprint }: { readonly answer: KeptAnswer; readonly fingerprint: Buffer }): never {
+  replay({ answer, fingerprint }: AnswerBefore): never {
     if (this.kept) throw new Error('a request with an Idempotency-Key takes one transaction');
     if (!this.fingerprint.equals(fingerprint))
       throw new Problem(422, 'idempotency_key_reused', 'This Idempotency-Key was sent with another body before.');

@@ -5,11 +5,11 @@ import { Allow } from '../auth/policy.js';
 import { ServiceIdentity } from '../bootstrap/service-identity.js';
 import { type ServiceName, serviceNames } from '../contracts/topology.js';
 import { Context } from '../http/context.js';
-import { Unconditional, WithoutIdempotencyKey } from '../http/conventions.js';
+import { Unconditional } from '../http/conventions.js';
 import { Optional, Text } from '../http/fields.js';
 import { CursorQuery } from '../http/page.js';
 import { invalid, notFound } from '../http/problem.js';
-import { EventsAdmin, type EventStatus } from './events-admin.js';
+import { EventsAdmin, type EventStatus, type Intervened } from './events-admin.js';
 
 class InterventionBody {
   /** Why; kept with who did it. */
@@ -20,11 +20,6 @@ class InterventionBody {
   @Optional()
   @IsIn(serviceNames)
   subscriber?: ServiceName;
-}
-
-interface Intervened {
-  readonly subscriber: ServiceName;
-  readonly sequence: number;
 }
 
 @Controller('v1/admin/events/:source')
@@ -49,8 +44,7 @@ export class EventsAdminController {
   @Post('parked/:sequence/:action')
   @HttpCode(202)
   @Allow('platform_admin')
-  @WithoutIdempotencyKey('it is done where the event is parked, and only while it is')
-  async intervene(
+  intervene(
     @Context() context: RequestContext,
     @Param() { source, sequence: text, action }: Record<'source' | 'sequence' | 'action', string>,
     @Body() { reason, subscriber }: InterventionBody,
@@ -58,8 +52,7 @@ export class EventsAdminController {
     this.refuseOther(source);
     if (action !== 'replay' && action !== 'discard') throw notFound('action');
     if (!/^[1-9]\d{0,14}$/.test(text)) throw invalid('{sequence}', 'sequence must be a positive number');
-    const sequence = Number(text);
-    return { subscriber: await this.admin.intervene(context, { action, sequence, reason }, subscriber), sequence };
+    return this.admin.intervene(context, { action, sequence: Number(text), reason }, subscriber);
   }
 
   private refuseOther(source: string): void {

@@ -3,7 +3,7 @@ import { readersOf, type ServiceName } from '../contracts/topology.js';
 import type { SystemUnitOfWork, UnitOfWork } from '../database/unit-of-work.js';
 import { invalid, notFound, Problem } from '../http/problem.js';
 import { admitPlatformAdmin } from './admission.js';
-import type { ParkedRange, ParkedRow } from './parked-page.js';
+import type { ParkedRow } from './parked-page.js';
 import { readServiceState, type ServiceState, type SubscriberState } from './service-state.js';
 import type { Intervention, Subscribers } from './subscribers.js';
 
@@ -18,6 +18,12 @@ export interface EventStatus {
   readonly subscribers: readonly (Partial<SubscriberState> & { readonly subscriber: string })[];
   /** In the order of the log. */
   readonly parked: { readonly data: readonly ParkedAt[]; readonly page: { readonly nextCursor: string | null } };
+}
+
+/** A parked event that something was done about, and where it was. */
+export interface Intervened {
+  readonly subscriber: ServiceName;
+  readonly sequence: number;
 }
 
 interface Place {
@@ -66,7 +72,7 @@ export class EventsAdmin {
       readServiceState(this.system, this.deadlineSeconds),
       this.parkedBehind(place, page.limit),
     ]);
-    const parked = lists.flatMap(({ subscriber, rows }) => (rows ?? []).map((row) => ({ subscriber, ...row })));
+    const parked = lists.flatMap(({ subscriber, told }) => (told ?? []).map((row) => ({ subscriber, ...row })));
     const found = parked.filter((row) => byPlace(row, place) > 0).sort(byPlace);
     const data = found.slice(0, page.limit);
     const nextCursor = found.length > page.limit ? cursorOf(data.at(-1)!) : null;
@@ -79,31 +85,39 @@ export class EventsAdmin {
       ),
       parked: { data, page: { nextCursor } },
     };
-    const missing = lists.flatMap(({ subscriber, rows }) => (rows ? [] : [subscriber]));
+    const missing = lists.flatMap(({ subscriber, told }) => (told ? [] : [subscriber]));
     if (missing.length > 0) throw outOfReach(missing, status);
     return status;
   }
 
   /**
-   * Has a parked event replayed or discarded where it is parked; `subscriber` is needed where that is at several.
-   * @returns where it was
+   * Has a parked event replayed or discarded where it is parked; `subscriber` is needed where that is at several. Who has the
+   * effect keeps the answer to a request with an Idempotency-Key, in the transaction of the effect.
    */
   async intervene(
     context: RequestContext,
-    intervention: Omit<Intervention, 'actorId'>,
-    subscriber: ServiceName | undefined,
-  ): Promise<ServiceName> {
+    intervention: Omit<Intervention, 'actorId' | 'once'>,
+    named: ServiceName | undefined,
+  ): Promise<Intervened> {
     await admitPlatformAdmin(this.unitOfWork, context);
-    if (subscriber !== undefined && !this.readers.includes(subscriber)) throw notFound('parked event');
-    const where = subscriber ?? (await this.whereParked(intervention.sequence));
-    await this.subscribers.intervene(where, { ...intervention, actorId: context.userId });
-    return where;
+    if (named !== undefined && !this.readers.includes(named)) throw notFound('parked event');
+    const { userId: actorId, once } = context;
+    const { sequence } = intervention;
+    const done = { subscriber: named ?? (await this.whereParked(sequence, context)), sequence };
+    const answer = once?.answerTo(done);
+    const before = await this.subscribers.intervene(done.subscriber, { ...intervention, actorId }, once, answer);
+    if (before) once!.replay(before);
+    if (answer) once!.keep(answer);
+    return done;
   }
 
-  private async whereParked(sequence: number): Promise<ServiceName> {
-    const answers = await this.askAll(() => ({ after: start, limit: 1, sequence }));
-    const missing = answers.flatMap(({ subscriber, rows }) => (rows ? [] : [subscriber]));
-    const found = answers.flatMap(({ subscriber, rows }) => (rows?.length ? [subscriber] : []));
+  /** Where the event is parked, or was until the same request was answered. */
+  private async whereParked(sequence: number, { userId, once }: RequestContext): Promise<ServiceName> {
+    const answers = await this.askAll((subscriber) => this.subscribers.find(subscriber, sequence, userId, once));
+    const answered = answers.find(({ told }) => told?.answered);
+    if (answered) return answered.subscriber;
+    const missing = answers.flatMap(({ subscriber, told }) => (told ? [] : [subscriber]));
+    const found = answers.flatMap(({ subscriber, told }) => (told?.parked ? [subscriber] : []));
     if (missing.length > 0) throw outOfReach(missing, { sequence, parkedAt: found });
     if (found.length > 1) {
       const detail = `The event is parked at ${found.join(' and ')}: name one of them as subscriber.`;
@@ -117,17 +131,12 @@ export class EventsAdmin {
   private parkedBehind({ epoch, sequence, subscriber: last }: Place, limit: number) {
     return this.askAll((subscriber) => {
       const after = { epoch, sequence: subscriber > last ? Math.max(0, sequence - 1) : sequence };
-      return { after, limit: limit + 1 };
+      return this.subscribers.parked(subscriber, { after, limit: limit + 1 });
     });
   }
 
-  private askAll(rangeOf: (subscriber: ServiceName) => ParkedRange) {
-    return Promise.all(
-      this.readers.map(async (subscriber) => ({
-        subscriber,
-        rows: await this.subscribers.parked(subscriber, rangeOf(subscriber)),
-      })),
-    );
+  private askAll<Told>(ask: (subscriber: ServiceName) => Promise<Told>) {
+    return Promise.all(this.readers.map(async (subscriber) => ({ subscriber, told: await ask(subscriber) })));
   }
 }
 
