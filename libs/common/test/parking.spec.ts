@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
 import fc from 'fast-check';
 import { type LoggedEvent, ParkedEvents } from '#common/events/index';
 import { Position } from '#common/events/position';
@@ -205,6 +206,38 @@ describe('a replica', () => {
     await settled();
     expect(await effectsOf([event])).toEqual(['after all that']);
   }, 120_000);
+});
+
+describe('a subscription without a stream', () => {
+  const session = async () => {
+    const [row] = await stack.sql<{ pid: number }>(
+      'crm',
+      `SELECT pid FROM pg_stat_activity WHERE application_name = 'lease crm applies identity' AND datname = current_database()`,
+    );
+    return row?.pid;
+  };
+  const isLeading = async () => {
+    const [row] = await stack.sql<{ held: boolean }>(
+      'crm',
+      `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = $1) AS held`,
+      [await session()],
+    );
+    return row!.held;
+  };
+
+  it('leaves the lease to others each time that it fails, on one session, and goes on by itself', async () => {
+    const before = await session();
+    const manager = await jetstreamManager(stack.administrator);
+    await manager.streams.delete('IDENTITY');
+    await eventually(async () => expect(await isLeading()).toBe(false));
+    await new Promise((done) => setTimeout(done, 1_500));
+    expect(await session()).toBe(before);
+    await stack.createStreams();
+    const event = await emit('the stream is back');
+    await settled();
+    expect(await effectsOf([event])).toEqual(['the stream is back']);
+    expect(await session()).toBe(before);
+  }, 60_000);
 });
 
 describe('an event that is tried alone', () => {

@@ -79,7 +79,8 @@ export class Subscription {
   /** Resolves within some 2 s, whatever is out of reach: what is cut off has no effect, or all of it. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await Promise.race([this.loop.stop(), delay(endWithin, undefined, { ref: false })]);
+    const stopped = this.loop.stop().then(() => this.lease.end());
+    await Promise.race([stopped, delay(endWithin, undefined, { ref: false })]);
   }
 
   private async lead(): Promise<number> {
