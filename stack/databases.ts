@@ -69,11 +69,12 @@ export async function closeMaintenanceDatabases(adminUrl: string): Promise<void>
   );
 }
 
-/** Deletes a database, also when somebody is connected to it; no error when there is none. */
-export async function dropDatabase(adminUrl: string, database: string): Promise<void> {
-  await withClient(adminUrl, (client) =>
-    client.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`),
-  );
+/** Deletes databases, also when somebody is connected to them; no error where there is none. */
+export async function dropDatabases(adminUrl: string, databases: readonly string[]): Promise<void> {
+  await withClient(adminUrl, async (client) => {
+    for (const database of databases)
+      await client.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(database)} WITH (FORCE)`);
+  });
 }
 
 const databaseOf = (url: string) => decodeURIComponent(new URL(url).pathname.slice(1));

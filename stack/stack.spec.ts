@@ -244,13 +244,14 @@ describe('the local stack', () => {
     const holder = createServer().listen(0, loopback);
     await once(holder, 'listening');
     const { port } = holder.address() as { port: number };
-    const own = { STACK_DATA_DIR: join(work, 'other'), GATEWAY_PORT: String(await freePort()) };
     const settings = ['POSTGRES_PORT', 'NATS_PORT', 'MAIL_PORT', 'MAIL_SMTP_PORT'];
+    const free = new Set<number>();
+    while (free.size <= settings.length) free.add(await freePort());
+    const [gateway, ...others] = [...free].map(String);
+    const own = { STACK_DATA_DIR: join(work, 'other'), GATEWAY_PORT: gateway };
+    const apart = Object.fromEntries(settings.map((setting, index) => [setting, others[index]]));
     for (const setting of settings) {
-      const free = Object.fromEntries(
-        await Promise.all(settings.map(async (name) => [name, String(await freePort())] as const)),
-      );
-      const refused = Launcher.spawn(main, { ...own, ...free, [setting]: String(port) });
+      const refused = Launcher.spawn(main, { ...own, ...apart, [setting]: String(port) });
       expect(await refused.ended()).toBe(1);
       expect(refused.output).toBe(
         `✖ Port ${port} is in use by another program: stop that one, or set ${setting} to a free port.\n`,

@@ -15,9 +15,9 @@ const answerWithin = 7_000;
 /** Milliseconds that lent connections have to come back when the pool ends. */
 const endWithin = 500;
 
-/** Nothing where PostgreSQL does not know the setting. */
-const transactionLimit = `SELECT set_config(name, '${transactionWithin}', false) FROM pg_settings
-  WHERE name = 'transaction_timeout'`;
+/** Nothing where PostgreSQL does not know the setting. A look into pg_settings would take ten times as long. */
+const transactionLimit = `SELECT CASE WHEN current_setting('server_version_num')::integer >= 170000
+  THEN set_config('transaction_timeout', '${transactionWithin}', false) END`;
 
 /**
  * The sessions in which events are applied. They hold the lock that the other replicas wait for, so PostgreSQL ends them

@@ -22,8 +22,9 @@ export class Loop {
     private readonly round: () => Promise<number>,
   ) {}
 
-  start(): void {
-    this.running = this.run();
+  /** @param after milliseconds until the first round; for what has time until the process serves */
+  start(after = 0): void {
+    this.running = this.run(after);
   }
 
   wake(): void {
@@ -38,7 +39,8 @@ export class Loop {
     await this.running;
   }
 
-  private async run(): Promise<void> {
+  private async run(after: number): Promise<void> {
+    await this.wait(after, false);
     let backOff = firstBackOff;
     while (!this.stopped) {
       this.woken = false;

@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import type { SystemUnitOfWork } from '../database/unit-of-work.js';
 import { Loop } from '../events/loop.js';
 
-/** Milliseconds between two sweeps, and rows of one table removed at once. */
+/** Milliseconds until the first sweep and between two, and rows of one table removed at once. */
+const firstAfter = 5_000;
 const pause = 60_000;
 const batch = 1_000;
 
@@ -30,7 +31,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   onApplicationBootstrap(): void {
-    this.loop.start();
+    this.loop.start(firstAfter);
   }
 
   onApplicationShutdown(): Promise<void> {

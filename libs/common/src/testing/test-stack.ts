@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
-import { cloneDatabase, dropDatabase, type PerRole, prepareDatabase } from '#stack/databases';
+import { cloneDatabase, dropDatabases, type PerRole, prepareDatabase } from '#stack/databases';
 import type { NatsUser } from '#stack/nats-config';
 import { type NatsServer, startNats } from '#stack/nats-server';
 import { createMissingStreams } from '#stack/streams';
@@ -221,7 +221,7 @@ export class TestStack {
     const { app, url } = await startService(define(environment));
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= app.close());
-    this.closers.unshift(stop);
+    this.closers.push(stop);
     return { http: new HttpClient(url), environment, get: (type) => app.get(type, { strict: false }), stop };
   }
 
@@ -236,21 +236,21 @@ export class TestStack {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
     });
-    this.closers.unshift(() => connection.close());
+    this.closers.push(() => connection.close());
     return connection;
   }
 
   /** Something else to close before the stack goes down. */
   onStop(close: () => Promise<unknown>): void {
-    this.closers.unshift(close);
+    this.closers.push(close);
   }
 
   async stop(): Promise<void> {
-    for (const close of this.closers) await close();
+    await Promise.all(this.closers.map((close) => close()));
     await this.endPools();
     await this.stopNats();
     const names = [...this.databases.values()].map(({ name }) => name);
-    for (const name of [...names, ...this.copies]) await dropDatabase(this.maintenanceUrl(), name);
+    await dropDatabases(this.maintenanceUrl(), [...names, ...this.copies]);
     await rm(this.folder, { recursive: true, force: true });
   }
 

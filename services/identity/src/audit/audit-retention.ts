@@ -4,7 +4,8 @@ import { Loop } from '#common/events/index';
 import { createLogger } from '#common/observability/index';
 import { IdentityConfig } from '../identity.config.js';
 
-/** Milliseconds between two looks at what is too old. */
+/** Milliseconds until the first look at what is too old, and between two. */
+const firstAfter = 5_000;
 const lookEvery = 3_600_000;
 
 /** Lets go of entries that were kept long enough, and of where those acted from whose accounts are gone. */
@@ -20,7 +21,7 @@ export class AuditRetention implements OnApplicationBootstrap, BeforeApplication
   }
 
   onApplicationBootstrap(): void {
-    this.loop.start();
+    this.loop.start(firstAfter);
   }
 
   beforeApplicationShutdown(): Promise<void> {
