@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { type StepEnd, within } from '../observability/span.js';
-import type { Trace } from '../observability/trace.js';
+import { within } from '../observability/span.js';
+import type { StepEnd, Trace } from '../observability/trace.js';
 import { sendBatch, type Statement, type StatementResult } from './batch.js';
 import { isBroken } from './errors.js';
 

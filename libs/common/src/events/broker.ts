@@ -12,8 +12,8 @@ import {
 import type { Logger } from 'pino';
 import { inboxPrefix } from '../contracts/topology.js';
 import { Problem, unavailable } from '../http/problem.js';
-import { type RecordedTrace, type StepEnd, within } from '../observability/span.js';
-import type { Trace } from '../observability/trace.js';
+import { within } from '../observability/span.js';
+import type { RecordedTrace, StepEnd, Trace } from '../observability/trace.js';
 import type { Tracing } from '../observability/tracing.js';
 
 export { nanos };

@@ -1,6 +1,6 @@
 import { type ServiceName, topology } from '../contracts/topology.js';
-import { failureOf, type RecordedTrace, type StepEnd } from '../observability/span.js';
-import type { Trace } from '../observability/trace.js';
+import { failureOf } from '../observability/span.js';
+import type { RecordedTrace, StepEnd, Trace } from '../observability/trace.js';
 import type { Tracing } from '../observability/tracing.js';
 import type { Outcome } from './acknowledged-publisher.js';
 import type { LoggedEvent, ReceivedEvent } from './envelope.js';

@@ -15,9 +15,8 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
-import type { RecordedTrace, Span, SpanKind, StepEnd } from './span.js';
 import { SpanDelivery } from './span-delivery.js';
-import { parseTraceParent, type Trace } from './trace.js';
+import { parseTraceParent, type RecordedTrace, type Span, type SpanKind, type StepEnd, type Trace } from './trace.js';
 import type { Tracing } from './tracing.js';
 
 /** Milliseconds that the collector has to take what is left when the process stops. */

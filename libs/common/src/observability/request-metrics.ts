@@ -1,5 +1,5 @@
 import type { Metrics } from './metrics.js';
-import type { StepEnd } from './span.js';
+import type { StepEnd } from './trace.js';
 
 /** A request that has been answered: by the route that it met, never by what the client wrote. */
 export interface AnsweredRequest {

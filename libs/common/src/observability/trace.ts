@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Span } from './span.js';
 
 const format = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const zeros = /^0+$/;
@@ -19,6 +18,30 @@ export interface Trace {
 export interface Client {
   readonly address: string;
   readonly userAgent: string | null;
+}
+
+/** Who is at the other end of a step (OpenTelemetry's kinds of spans). */
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+
+/** What is told of a step when it ends: names and numbers that our code knows, never what a client has sent. */
+export interface StepEnd {
+  readonly name?: string;
+  /** Under the names of OpenTelemetry's semantic conventions. */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** A code that says what went wrong. Not a message: that may hold values. */
+  readonly failure?: string | undefined;
+}
+
+/** A step of a trace that is recorded. */
+export interface Span {
+  /** Begins a step within this one. */
+  begin(name: string, kind: SpanKind): RecordedTrace;
+  /** Ends this one; only the first time counts. */
+  end(told?: StepEnd): void;
+}
+
+export interface RecordedTrace extends Trace {
+  readonly span: Span;
 }
 
 /** The parts of a `traceparent` header. */

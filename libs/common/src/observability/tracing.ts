@@ -1,5 +1,4 @@
-import type { RecordedTrace, SpanKind } from './span.js';
-import { continueTrace, parseTraceParent, type Trace } from './trace.js';
+import { continueTrace, parseTraceParent, type RecordedTrace, type SpanKind, type Trace } from './trace.js';
 
 /** Where the steps of traces are recorded. */
 export interface Tracing {
