@@ -82,7 +82,7 @@ function checked(question: unknown): ManageQuestion {
     find:
       asked.action === 'find' &&
       isSequence(asked.sequence) &&
-      (asked.once === undefined || (isDigest(asked.once.scope) && isUUID(asked.once.userId, 'loose'))),
+      (!asked.once || (isDigest(asked.once.scope) && isUUID(asked.once.userId, 'loose'))),
     deletions:
       asked.action === 'deletions' &&
       Array.isArray(asked.wanted) &&
@@ -91,7 +91,7 @@ function checked(question: unknown): ManageQuestion {
   };
   if (asked.action === 'replay' || asked.action === 'discard') {
     const isReason = typeof asked.reason === 'string' && asked.reason.length > 0 && asked.reason.length <= 1_000;
-    const isOnce = asked.once === undefined || isKeyTold(asked.once);
+    const isOnce = !asked.once || isKeyTold(asked.once);
     if (!isSequence(asked.sequence) || !isReason || !isUUID(asked.actorId, 'loose') || !isOnce)
       throw invalid('', 'no such act');
   } else if (!fits[asked.action]) throw invalid('', 'the question is not one that is known here');
