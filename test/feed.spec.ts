@@ -44,7 +44,6 @@ const audiences: Readonly<Record<string, 'user' | 'organization' | 'both' | 'eve
   'customer.created': 'organization',
   'customer.updated': 'both',
   'customer.deleted': 'both',
-  'customer.merged': 'both',
   'customer.linked': 'both',
   'customer.unlinked': 'both',
   'conversation.created': 'user',
@@ -54,7 +53,6 @@ const audiences: Readonly<Record<string, 'user' | 'organization' | 'both' | 'eve
   'function.created': 'user',
   'function.updated': 'user',
   'function.deleted': 'user',
-  'function.invoked': 'user',
 };
 
 let stack: TestStack;

@@ -1,7 +1,7 @@
 import { routeOf } from '../../services/gateway/src/routes.js';
 import { type Answered, askUntilHeard } from '../walls/asking.js';
 import type { Kind } from '../walls/kinds.js';
-import { requests } from '../walls/requests/index.js';
+import { requestFor } from '../walls/requests/index.js';
 import type { World } from '../walls/world.js';
 import { Contract, type Operation } from './contract.js';
 
@@ -39,7 +39,7 @@ export class DocumentedRequests {
     const kind = kindOf(operation);
     const route = `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     const application = routeOf(path.replace('{source}', 'crm'))?.[1] ?? 'gateway';
-    const prepare = requests[application]![route]!;
+    const prepare = requestFor({ application, route });
     const prepared = await prepare({ world, kind, name: 'b', tenant: world.b, isRefused: false });
     const token =
       prepared.token ?? (kind === 'platform' ? world.tokenOf(kind) : world.personOfB(kind)?.session.access_token);

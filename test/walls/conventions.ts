@@ -3,13 +3,15 @@ import { type Route, routesOf } from '#common/auth/index';
 import { serviceNames } from '#common/contracts/index';
 import { type Answered, askUntilHeard, requestOf } from './asking.js';
 import type { Kind } from './kinds.js';
-import { requests } from './requests/index.js';
+import { requestFor, requests } from './requests/index.js';
 import type { Prepared } from './requests/prepared.js';
 import { readTable, type Row } from './table.js';
 import type { World } from './world.js';
 
 /** Who asks: the first of them to whom the table promises an answer without a failure. */
 const askers: readonly Kind[] = ['member', 'admin', 'owner', 'platform', 'outsider'];
+
+const uuids = /\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -37,6 +39,7 @@ class Examination {
     const { status, headers } = await this.send(prepared);
     this.expect('status', status, 200);
     this.expect('has an ETag', headers['etag'] !== undefined, this.route.conventions.entityTag);
+    this.expect('tag however ids are written', headers['etag'], await this.currentTag(prepared));
     const again = await this.send(prepared, { 'if-none-match': headers['etag'] ?? '*' });
     this.expect('status of what is known', again.status, this.route.conventions.entityTag ? 304 : 200);
   }
@@ -88,11 +91,13 @@ class Examination {
 
   private prepare(): Prepared | Promise<Prepared> {
     const { world, row, kind } = this;
-    return requests[row.application]![row.route]!({ world, kind, name: 'a', tenant: world.a, isRefused: false });
+    return requestFor(row)({ world, kind, name: 'a', tenant: world.a, isRefused: false });
   }
 
+  /** With ids in capitals: they are the same ids. */
   private send(prepared: Prepared, headers: Headers = {}): Promise<Answered> {
-    return this.ask({ ...requestOf(this.row, prepared), headers }, prepared);
+    const { target, ...request } = requestOf(this.row, prepared);
+    return this.ask({ ...request, target: target.replaceAll(uuids, (id) => id.toUpperCase()), headers }, prepared);
   }
 
   private ask(request: Parameters<typeof askUntilHeard>[1], { token }: Prepared): Promise<Answered> {

@@ -3,7 +3,7 @@ import { Contract } from '../contract/contract.js';
 import { type Answered, askUntilHeard, requestOf } from './asking.js';
 import { type Kind, kinds } from './kinds.js';
 import type { Prepared } from './requests/prepared.js';
-import { requests } from './requests/index.js';
+import { requestFor } from './requests/index.js';
 import { leaksIn, outsiders } from './secrets.js';
 import { readTable, type Row } from './table.js';
 import type { World } from './world.js';
@@ -68,9 +68,7 @@ class Cell {
 
   private async prepare(name: 'a' | 'b'): Promise<Prepared> {
     const { world, row, kind } = this;
-    const prepare = requests[row.application]?.[row.route];
-    if (!prepare) throw new Error(`test/walls/requests does not say how to ask ${row.application}: ${row.route}`);
-    return prepare({ world, kind, name, tenant: world[name], isRefused: this.isRefused });
+    return requestFor(row)({ world, kind, name, tenant: world[name], isRefused: this.isRefused });
   }
 
   private send(prepared: Prepared): Promise<Answered> {

@@ -28,8 +28,7 @@ describe('the event contracts', () => {
     expect(validateSync(example, { whitelist: true, forbidNonWhitelisted: true })).toEqual([]);
   });
 
-  it.each(contracts)('$type belongs to its source, and its data can be told from a Nest request', (contract) => {
-    expect(topology[contract.source].types).toContain(contract.type);
+  it.each(contracts)('$type has data that can be told from a Nest request', (contract) => {
     expect(Object.keys(contract.example)).not.toEqual(expect.arrayContaining(['pattern']));
     expect(Object.keys(contract.example)).not.toEqual(expect.arrayContaining(['data']));
   });
@@ -43,7 +42,7 @@ describe('the event contracts', () => {
     const types = contracts.map(({ type }) => type);
     expect(new Set(types).size).toBe(types.length);
     const published = serviceNames.flatMap((service) => topology[service].types);
-    expect(types.filter((type) => !published.includes(type))).toEqual([]);
+    expect(types.sort()).toEqual(published.sort());
   });
 });
 

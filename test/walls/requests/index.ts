@@ -21,3 +21,10 @@ export const requests: Readonly<Record<string, Readonly<Record<string, Prepare>>
     'GET /v1/events': nothing,
   },
 };
+
+/** How a route is asked; raises where nobody has said. */
+export function requestFor({ application, route }: { application: string; route: string }): Prepare {
+  const prepare = requests[application]?.[route];
+  if (!prepare) throw new Error(`test/walls/requests does not say how to ask ${application}: ${route}`);
+  return prepare;
+}

@@ -1,5 +1,5 @@
 import { ValidateIf } from 'class-validator';
-import type { ServiceName } from './topology.js';
+import { type ServiceName, topology } from './topology.js';
 
 export interface EventContractOptions {
   /** Subject and CloudEvents type, such as `license.expired`. */
@@ -19,10 +19,13 @@ export const OrNull = (): PropertyDecorator => ValidateIf((_data, value) => valu
 
 const contracts = new Map<EventClass<object>, EventContractOptions>();
 
-/** Declares a class as the data of one event type. */
+/** Declares a class as the data of one event type, which its source must be known to publish. */
 export const EventContract =
   (options: EventContractOptions) =>
   (target: EventClass<object>): void => {
+    const { type, source } = options;
+    if (!topology[source].types.includes(type))
+      throw new Error(`${target.name}: ${type} is not among the types of ${source} in contracts/topology.ts`);
     contracts.set(target, options);
   };
 

@@ -65,14 +65,7 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
   },
   crm: {
     stream: 'CRM',
-    types: [
-      'customer.created',
-      'customer.updated',
-      'customer.deleted',
-      'customer.merged',
-      'customer.linked',
-      'customer.unlinked',
-    ],
+    types: ['customer.created', 'customer.updated', 'customer.deleted', 'customer.linked', 'customer.unlinked'],
     reads: ['identity', 'licensing'],
     answers: [],
     asks: ['identity.ask.access', 'identity.ask.organization', 'identity.ask.deletions', 'licensing.ask.licenses'],
@@ -87,7 +80,6 @@ export const topology: Readonly<Record<ServiceName, ServiceTopology>> = {
       'function.created',
       'function.updated',
       'function.deleted',
-      'function.invoked',
     ],
     reads: ['identity', 'licensing'],
     answers: [],

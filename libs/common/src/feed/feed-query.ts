@@ -1,5 +1,6 @@
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { serviceNames, topology } from '../contracts/topology.js';
+import { IsId } from '../http/fields.js';
 import { invalid } from '../http/problem.js';
 
 /** Items of a types filter at most. */
@@ -20,7 +21,7 @@ export class FeedQuery {
 
   /** The organization that a platform admin listens for; the own one by default. */
   @IsOptional()
-  @IsUUID('loose')
+  @IsId()
   organizationId?: string;
 }
 

@@ -1,6 +1,14 @@
 import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
-import { isISO8601, IsOptional, IsString, ValidateBy, ValidateIf } from 'class-validator';
+import {
+  isISO8601,
+  IsOptional,
+  IsString,
+  IsUUID,
+  ValidateBy,
+  ValidateIf,
+  type ValidationOptions,
+} from 'class-validator';
 
 /** Removes white space around a text before it is validated. */
 export const Trimmed = (): PropertyDecorator =>
@@ -9,6 +17,15 @@ export const Trimmed = (): PropertyDecorator =>
 /** Counts code points only where UTF-16 units, which are no fewer, are too many. */
 const isWithin = (text: string, max: number): boolean =>
   text.length <= max || (text.length <= 2 * max && [...text].length <= max);
+
+const lowerCase = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);
+
+const lowerCased = ({ value }: { value: unknown }): unknown =>
+  Array.isArray(value) ? value.map(lowerCase) : lowerCase(value);
+
+/** The id of something: a UUID, of any version as ids of an import need be of none, in either case; with `each` a list of them. */
+export const IsId = (options?: ValidationOptions): PropertyDecorator =>
+  applyDecorators(Transform(lowerCased), IsUUID('loose', options));
 
 /** A text that is trimmed, not blank, and at most `max` characters long. One validator: each costs every request. */
 export const Text = (max: number): PropertyDecorator =>

@@ -13,7 +13,7 @@ import { bodyLimit, useBoundedJson } from './json-body.js';
 import { invalid, Problem } from './problem.js';
 import { ProblemFilter, problemBody, problemOf, sendProblem } from './problem-filter.js';
 import { answered, traceRequest } from './traced-request.js';
-import { RequestValidation } from './validation.js';
+import { RequestValidation, useCanonicalIds } from './validation.js';
 
 /** Milliseconds for which an idle connection may stay. */
 const keepAliveTimeout = 65_000;
@@ -118,6 +118,7 @@ export function useHttpConventions(
     reply.header('content-type', 'application/json; charset=utf-8');
     done(request.url.includes('%00') ? invalid('', 'The URL holds a NUL character.') : undefined);
   });
+  useCanonicalIds(fastify);
   useAnswerConventions(fastify);
   fastify.addHook('onResponse', (request, reply, done) => {
     requests?.observe(answered(request, reply), reply.elapsedTime / 1_000);

@@ -1,6 +1,7 @@
 import type { ArgumentMetadata, PipeTransform, Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { isUUID, type ValidationError, validateSync } from 'class-validator';
+import type { FastifyInstance } from 'fastify';
 import { isAccepted } from './accepted.js';
 import { invalid, Problem, type Violation } from './problem.js';
 
@@ -47,6 +48,15 @@ export class RequestValidation implements PipeTransform {
       throw invalid('', 'A JSON object is required.');
     return validated(metatype as Type<object>, value, type);
   }
+}
+
+/** Ids in paths are read as the database writes them: their digits may come in either case (RFC 9562 §4). */
+export function useCanonicalIds(fastify: FastifyInstance): void {
+  fastify.addHook('preHandler', ({ params }, _reply, done) => {
+    const named = params as Record<string, string>;
+    for (const name in named) if (isIdName(name)) named[name] = named[name]!.toLowerCase();
+    done();
+  });
 }
 
 const isIdName = (name: string | undefined): boolean => name !== undefined && /(^id|Id)$/.test(name);

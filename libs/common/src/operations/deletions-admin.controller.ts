@@ -1,9 +1,9 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { IsIn, IsUUID } from 'class-validator';
+import { IsIn } from 'class-validator';
 import type { RequestContext } from '../auth/caller.js';
 import { Allow } from '../auth/policy.js';
 import { Context } from '../http/context.js';
-import { Optional } from '../http/fields.js';
+import { IsId, Optional } from '../http/fields.js';
 import { PageQuery } from '../http/page.js';
 import { type DeletionKind, deletionKinds } from './deletions.js';
 import { DeletionsAdmin, type DeletionPage, deletionStates, type OverallState } from './deletions-admin.js';
@@ -14,7 +14,7 @@ class DeletionsQuery extends PageQuery {
   kind?: DeletionKind;
 
   @Optional()
-  @IsUUID('loose')
+  @IsId()
   id?: string;
 
   @Optional()

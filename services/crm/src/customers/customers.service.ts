@@ -58,10 +58,10 @@ export class CustomersService {
     const own = tx.organizationId;
     if (organizationIds === undefined) return [own];
     if (tx.caller.isPlatformAdmin) await this.organizations.require(tx, organizationIds);
-    else if (organizationIds.some((id) => id.toLowerCase() !== own)) {
+    else if (organizationIds.some((id) => id !== own)) {
       throw forbidden('Only a platform admin creates customers for another organization.');
     }
-    return organizationIds.map((id) => id.toLowerCase());
+    return organizationIds;
   }
 
   /** Changes the given names; a name that was made of first and last name follows them. */

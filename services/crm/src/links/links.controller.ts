@@ -16,7 +16,7 @@ export class LinksController {
     @Param('id') id: string,
     @Param('organizationId') organizationId: string,
   ): Promise<OrganizationLinkView> {
-    return this.links.linkOrganization(context, id, organizationId.toLowerCase());
+    return this.links.linkOrganization(context, id, organizationId);
   }
 
   @Delete('organizations/:organizationId')
@@ -27,7 +27,7 @@ export class LinksController {
     @Param('id') id: string,
     @Param('organizationId') organizationId: string,
   ): Promise<void> {
-    return this.links.unlinkOrganization(context, id, organizationId.toLowerCase());
+    return this.links.unlinkOrganization(context, id, organizationId);
   }
 
   @Put('user')
@@ -37,7 +37,7 @@ export class LinksController {
     @Param('id') id: string,
     @Body() { userId }: UserLinkInput,
   ): Promise<UserLinkView> {
-    return this.links.linkUser(context, id, userId.toLowerCase());
+    return this.links.linkUser(context, id, userId);
   }
 
   @Delete('user')

@@ -27,7 +27,7 @@ export class OrganizationDirectory {
   /** Raises 409 for an organization that does not exist. */
   async require(tx: RequestTx, organizationIds: readonly string[]): Promise<void> {
     const [known] = await tx.query<{ live: string[] }>(`SELECT app.live_organizations($1) AS live`, [organizationIds]);
-    const missing = organizationIds.find((id) => !known!.live.includes(id.toLowerCase()));
+    const missing = organizationIds.find((id) => !known!.live.includes(id));
     if (missing !== undefined) throw new NotBorneOut('organization', missing);
   }
 

@@ -1,5 +1,5 @@
-import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray, IsUUID } from 'class-validator';
-import { Optional, Text } from '#common/http/index';
+import { ArrayMaxSize, ArrayNotEmpty, ArrayUnique, IsArray } from 'class-validator';
+import { IsId, Optional, Text } from '#common/http/index';
 import { AddressInput } from '../../contacts/dto/addresses.dto.js';
 import { EmailInput } from '../../contacts/dto/emails.dto.js';
 import { PhoneInput } from '../../contacts/dto/phones.dto.js';
@@ -36,7 +36,7 @@ export class CustomerInput {
   @ArrayNotEmpty()
   @ArrayMaxSize(childrenLimit)
   @ArrayUnique()
-  @IsUUID('loose', { each: true })
+  @IsId({ each: true })
   organizationIds?: string[];
 }
 

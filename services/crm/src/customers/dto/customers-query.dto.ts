@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsEmail, IsUUID } from 'class-validator';
-import { ChangesQuery, Optional, SortedBy, Text } from '#common/http/index';
+import { IsEmail } from 'class-validator';
+import { ChangesQuery, IsId, Optional, SortedBy, Text } from '#common/http/index';
 
 /** Filters of the list of customers. Texts of addresses are compared as they are. */
 export class CustomersQuery extends ChangesQuery {
@@ -9,7 +9,7 @@ export class CustomersQuery extends ChangesQuery {
 
   /** Another than the own one shows nothing, except to platform admins. */
   @Optional()
-  @IsUUID('loose')
+  @IsId()
   organizationId?: string;
 
   /** Without regard to case. */

@@ -1,6 +1,6 @@
-import { IsUUID } from 'class-validator';
+import { IsId } from '#common/http/index';
 
 export class UserLinkInput {
-  @IsUUID('loose')
+  @IsId()
   userId!: string;
 }

@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsInt, IsUUID, Max, Min, ValidateBy } from 'class-validator';
-import { Optional } from '#common/http/index';
+import { IsBoolean, IsInt, Max, Min, ValidateBy } from 'class-validator';
+import { IsId, Optional } from '#common/http/index';
 import { Metadata, Password } from '../../auth/dto/bodies.js';
 import { isKnownPasswordHash } from '../../auth/passwords.js';
 import { isBanDuration } from '../../users/bans.js';
@@ -39,7 +39,7 @@ const noId = '00000000-0000-0000-0000-000000000000';
 
 export class CreateUserBody extends ChangeUserBody {
   @Optional()
-  @IsUUID('loose', { message: 'id must be a UUID' })
+  @IsId({ message: 'id must be a UUID' })
   @Accepts('notNil', (value) => value !== noId, 'id cannot be a nil UUID')
   id?: string;
 

@@ -1,5 +1,5 @@
-import { IsISO8601, IsRFC3339, IsUUID, Matches } from 'class-validator';
-import { Optional, PageQuery } from '#common/http/index';
+import { IsISO8601, IsRFC3339, Matches } from 'class-validator';
+import { IsId, Optional, PageQuery } from '#common/http/index';
 
 /** A moment: date, time and offset, on a day that exists. */
 const Moment = (): PropertyDecorator => (target, property) => {
@@ -13,11 +13,11 @@ const Moment = (): PropertyDecorator => (target, property) => {
 
 export class AuditQuery extends PageQuery {
   @Optional()
-  @IsUUID('loose')
+  @IsId()
   actorId?: string;
 
   @Optional()
-  @IsUUID('loose')
+  @IsId()
   targetId?: string;
 
   /** A type such as `profile.updated`, or all that begin alike: `license.*`. */

@@ -1,5 +1,5 @@
-import { IsUUID, Matches, MaxLength } from 'class-validator';
-import { Optional, Trimmed } from '#common/http/index';
+import { Matches, MaxLength } from 'class-validator';
+import { IsId, Optional, Trimmed } from '#common/http/index';
 import { codeFormat } from '../totp.js';
 
 /** A name that an authenticator shows: no control characters. */
@@ -25,7 +25,7 @@ export class EnrollBody {
 }
 
 export class VerifyFactorBody {
-  @IsUUID('loose', { message: 'challenge_id must be a UUID' })
+  @IsId({ message: 'challenge_id must be a UUID' })
   challenge_id!: string;
 
   @Matches(codeFormat, { message: 'code must be 6 digits' })

@@ -1,10 +1,9 @@
-import { IsUUID } from 'class-validator';
-import { Nullable } from '#common/http/index';
+import { IsId, Nullable } from '#common/http/index';
 import { IsInstant } from './instant.decorator.js';
 import { IsModuleCodes } from './module-codes.decorator.js';
 
 export class IssueLicense {
-  @IsUUID('loose')
+  @IsId()
   organizationId!: string;
 
   /** In the future; without it the license never expires. */

@@ -1,5 +1,5 @@
-import { IsIn, IsUUID } from 'class-validator';
-import { ChangesQuery, Instant, Optional, PageQuery, SortedBy, Text } from '#common/http/index';
+import { IsIn } from 'class-validator';
+import { ChangesQuery, IsId, Instant, Optional, PageQuery, SortedBy, Text } from '#common/http/index';
 
 const licenseStatuses = ['active', 'expiring', 'expired', 'suspended', 'revoked'] as const;
 
@@ -9,7 +9,7 @@ export class LicenseQuery extends ChangesQuery {
 
   /** Only the licenses of this organization. */
   @Optional()
-  @IsUUID('loose')
+  @IsId()
   organizationId?: string;
 
   @Optional()

@@ -1,14 +1,13 @@
-import { IsUUID } from 'class-validator';
-import { Nullable } from '#common/http/index';
+import { IsId, Nullable } from '#common/http/index';
 import { IsModuleCodes } from './module-codes.decorator.js';
 
 export class ValidateLicense {
-  @IsUUID('loose')
+  @IsId()
   licenseKey!: string;
 
   /** When given, the license must be this organization's. */
   @Nullable()
-  @IsUUID('loose')
+  @IsId()
   organizationId?: string | null;
 
   /** Codes of modules that the license must grant. */
