@@ -1,12 +1,28 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { DataSource } from 'typeorm';
-import { serviceNames } from '#common/contracts/index';
+import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
+import { type ServiceName, serviceNames } from '#common/contracts/index';
 import { TestStack } from '#common/testing/index';
 import { seedReferences, seedSchema, seedUnique } from './seed-schema.js';
 
 let stack: TestStack;
+
+/** SHA-256 of what each migration that somebody may have run says to the database; a new one adds its line. */
+const published = JSON.parse(readFileSync(resolve('test', 'published-migrations.json'), 'utf8')) as Readonly<
+  Record<ServiceName, Readonly<Record<string, string>>>
+>;
+
+const nameOf = ({ name, constructor }: MigrationInterface): string => name ?? constructor.name;
+
+async function digestOf(migration: MigrationInterface): Promise<string> {
+  const statements: string[] = [];
+  const runner = { query: (statement: string) => Promise.resolve(void statements.push(statement)) };
+  await migration.up(runner as unknown as QueryRunner);
+  return createHash('sha256').update(statements.join('\n;\n')).digest('hex');
+}
 
 beforeAll(async () => {
   stack = await TestStack.start();
@@ -31,6 +47,14 @@ describe.each(serviceNames)('the database of %s', (service) => {
       expect(left).toEqual([{ tablename: 'migrations' }]);
       expect(await dataSource.runMigrations()).toHaveLength(dataSource.migrations.length);
     }));
+
+  it('has the migrations that were published, unchanged: another change is another migration', async () => {
+    const digests = await withOwner(async ({ migrations }) => {
+      const entries = migrations.map(async (migration) => [nameOf(migration), await digestOf(migration)] as const);
+      return Object.fromEntries(await Promise.all(entries));
+    });
+    expect(digests).toEqual(published[service]);
+  });
 
   it('is what the entities say: migrations leave nothing to do', async () => {
     const { upQueries } = await withOwner((dataSource) => dataSource.driver.createSchemaBuilder().log());
