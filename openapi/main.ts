@@ -16,6 +16,6 @@ async function main(isCheck: boolean): Promise<string | undefined> {
   return faults.length > 0 ? `Spectral finds fault with the document:\n  ${faults.join('\n  ')}` : undefined;
 }
 
-const fault = await main(process.argv.includes('--check'));
+const fault = await main(process.argv.includes('--check')).catch((error: Error) => error.message);
 if (fault !== undefined) process.stderr.write(`${fault}\n`);
 process.exit(fault === undefined ? 0 : 1);

@@ -72,7 +72,9 @@ export class EventSubscriber extends Server implements CustomTransportStrategy {
     const types = [...this.messageHandlers.keys()].map(typeOfPattern);
     const foreign = types.filter((type) => !reads.includes(ownerOf(type) as ServiceName));
     if (foreign.length > 0)
-      throw new Error(`Handlers for events that ${this.options.service} does not read: ${foreign.join(', ')}`);
+      throw new Error(
+        `Handlers for events that ${this.options.service} does not read: ${foreign.join(', ')}; contracts/topology.ts says what it reads`,
+      );
   }
 
   async close(): Promise<void> {
