@@ -287,6 +287,19 @@ describe('hashes from an import', () => {
     await stack.sql('identity', `UPDATE users SET password_hash = NULL WHERE id = $1`, [person.id]);
   });
 
+  it('a crowd is let in, and none of it is left behind when it thins out', async () => {
+    const one = (await startIdentity(stack, { ...settings, PASSWORD_HASHES_AT_ONCE: '1' })).http;
+    const { email } = await signUp(http);
+    for (const crowd of [1, 8, 9, 10, 30]) {
+      const bodies = Array.from({ length: crowd }, (_, n) => ({ email, password: n % 3 === 1 ? wrong : password }));
+      const answers = await Promise.all(
+        bodies.map((body) => one.post('/auth/v1/token?grant_type=password', body).then(({ status }) => status)),
+      );
+      expect(answers).toEqual(bodies.map((body) => (body.password === wrong ? 400 : 200)));
+      await stack.sql('identity', `DELETE FROM password_failures`);
+    }
+  });
+
   it('as many are hashed at once as there are processors, and a thread is left for signatures', () => {
     expect([hashesAtOnce(1, undefined), hashesAtOnce(2, undefined), hashesAtOnce(16, undefined)]).toEqual([1, 2, 3]);
     expect([hashesAtOnce(16, '32'), hashesAtOnce(16, '1'), hashesAtOnce(4, 'many')]).toEqual([16, 1, 3]);
