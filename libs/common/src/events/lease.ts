@@ -31,7 +31,7 @@ export class Lease {
     const lose = (): void => lost.abort();
     stopping.addEventListener('abort', lose);
     if (stopping.aborted) lose();
-    if (this.session?.hasEnded) this.session = undefined;
+    if (this.session?.hasEnded) await this.end();
     const session = (this.session ??= new LeaseSession(this.url, this.key));
     session.onEnd = lose;
     try {
@@ -44,7 +44,7 @@ export class Lease {
     }
   }
 
-  /** Ends the session between two holds. */
+  /** Ends the session that is kept between two holds. */
   async end(): Promise<void> {
     const { session } = this;
     this.session = undefined;
