@@ -15,8 +15,8 @@ import { median, report } from './report.js';
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 3 : 15;
 const milliseconds = quick ? 2_000 : 6_000;
-/** Before the first round: a process that has served some hundred sign-ins still has much of its code to optimize. */
-const warmUp = quick ? 5_000 : 30_000;
+/** Before the first round: a process that has served some thousand sign-ins still has code to optimize. */
+const warmUp = quick ? 5_000 : 90_000;
 const users = quick ? 20 : 200;
 const password = 'correct horse battery';
 /** As identity takes it. */
