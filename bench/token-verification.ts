@@ -109,6 +109,7 @@ async function inProcess(jwk: object, tokens: readonly string[]) {
     const head = { headers: { authorization }, raw: { rawHeaders: ['host', 'bench', 'authorization', authorization] } };
     const execution = {
       getType: () => 'http',
+      getClass: () => Routes,
       getHandler: () => handler,
       switchToHttp: () => ({ getRequest: () => head }),
     };
