@@ -290,6 +290,7 @@ describe('hashes from an import', () => {
   it('a crowd is let in, and none of it is left behind when it thins out', async () => {
     const one = (await startIdentity(stack, { ...settings, PASSWORD_HASHES_AT_ONCE: '1' })).http;
     const { email } = await signUp(http);
+    // Fewer are wrong than lock the account.
     for (const crowd of [1, 8, 9, 10, 30]) {
       const bodies = Array.from({ length: crowd }, (_, n) => ({ email, password: n % 4 === 1 ? wrong : password }));
       const answers = await Promise.all(

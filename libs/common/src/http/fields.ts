@@ -20,12 +20,13 @@ const isWithin = (text: string, max: number): boolean =>
 
 const lowerCase = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);
 
-const lowerCased = ({ value }: { value: unknown }): unknown =>
-  Array.isArray(value) ? value.map(lowerCase) : lowerCase(value);
+/** Folds a text, or each of a list, to lower case before it is validated. */
+export const LowerCased = (): PropertyDecorator =>
+  Transform(({ value }: { value: unknown }) => (Array.isArray(value) ? value.map(lowerCase) : lowerCase(value)));
 
 /** The id of something: a UUID, of any version as ids of an import need be of none, in either case; with `each` a list of them. */
 export const IsId = (options?: ValidationOptions): PropertyDecorator =>
-  applyDecorators(Transform(lowerCased), IsUUID('loose', options));
+  applyDecorators(LowerCased(), IsUUID('loose', options));
 
 /** A text that is trimmed, not blank, and at most `max` characters long. One validator: each costs every request. */
 export const Text = (max: number): PropertyDecorator =>

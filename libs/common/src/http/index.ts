@@ -2,7 +2,7 @@ export { type ClientAddress, clientAddress, clientNetwork, networksOf } from './
 export { boundedFetch } from './bounded-fetch.js';
 export { Context, RequestTrace } from './context.js';
 export { CarriesSecret, Conditional, type Conventions, conventionsOf, Creates, Unconditional } from './conventions.js';
-export { Instant, IsId, Nullable, Optional, Text, Trimmed } from './fields.js';
+export { Instant, IsId, LowerCased, Nullable, Optional, Text, Trimmed } from './fields.js';
 export {
   createAdapter,
   giveUpStalled,

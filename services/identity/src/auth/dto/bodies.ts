@@ -1,6 +1,5 @@
-import { Transform } from 'class-transformer';
 import { IsIn, IsNotEmpty, IsObject, IsString, Matches, MaxLength } from 'class-validator';
-import { Optional } from '#common/http/index';
+import { LowerCased, Optional } from '#common/http/index';
 import { EmailAddress } from '../../users/email-address.js';
 import { BoundedJson, type JsonBounds } from '../../users/bounded-json.js';
 import { metadataBounds } from '../../users/metadata.js';
@@ -30,7 +29,7 @@ export class CodeChallengeFields {
   code_challenge?: string;
 
   @Optional()
-  @Transform(({ value }) => (typeof value === 'string' ? value.toLowerCase() : (value as unknown)))
+  @LowerCased()
   @IsIn(['s256', 'plain'], { message: 'code challenge method is not supported' })
   code_challenge_method?: 's256' | 'plain';
 }
