@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -266,6 +267,30 @@ describe('the queue before the work', () => {
     expect(queue.refused).toBe(0);
   });
 
+  it('refuses nobody for a short standstill of the work, and does not wait for the end of a long one', () => {
+    const queue = new AdmissionQueue({ atOnce: () => 10, isScarce: () => true, timeout: 5_000, busyShare });
+    const arrivals: Request[] = [];
+    let clients: Request[] = [];
+    const ask = (milliseconds: number, takes: number): void => {
+      for (let n = 0; n < milliseconds; n += 1) {
+        clients = clients.filter(({ answers }) => answers === 0);
+        while (clients.length < 60) clients.push(arrivals[arrivals.push(new Request(queue, takes)) - 1]!);
+        jest.advanceTimersByTime(1);
+      }
+    };
+    for (let stall = 0; stall < 3; stall += 1) {
+      ask(1_000, 10);
+      ask(1, 300);
+      ask(10, 300);
+      ask(800, 10);
+    }
+    expect([queue.refused, queue.workingCount]).toEqual([0, 10]);
+    ask(20, Infinity);
+    const last = arrivals.at(-1)!;
+    jest.advanceTimersByTime(700);
+    expect(last.code).toBe('overloaded');
+  });
+
   it('lets fewer in while the process has no time, one at least, and all once it has some again', () => {
     const queue = new AdmissionQueue({ atOnce: () => 10, busyShare });
     const ask = (count: number) => Array.from({ length: count }, () => new Request(queue, 20));
@@ -393,5 +418,36 @@ describe('the limit of a caller', () => {
     await locker.end();
     await eventually(async () => expect((await http.as(member!.token).get('/v1/notes')).status).toBe(200));
     expect((await http.get('/metrics')).body).toMatch(/clarity_requests_overloaded_total\S* [1-9]/);
+  });
+
+  it('leaves the queue in peace while the database stands still for a moment', async () => {
+    const { token } = members[0]!;
+    const settings = { IDENTITY_URL: identity.url, REQUESTS_AT_ONCE: '4' };
+    const { http } = await stack.service('crm', defineNotes, settings);
+    const notes = http.as(token);
+    await eventually(async () => expect((await notes.get(path)).status).toBe(200));
+    const locker = new pg.Client({ connectionString: (await stack.database('crm')).owner });
+    await locker.connect();
+    const statuses = new Map<number, number>();
+    let isOver = false;
+    const client = async (): Promise<void> => {
+      while (!isOver) {
+        const { status } = await notes.get('/v1/notes');
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    };
+    const clients = Array.from({ length: 32 }, client);
+    for (let n = 0; n < 3; n += 1) {
+      await delay(400);
+      await locker.query('BEGIN; LOCK TABLE note');
+      await delay(300);
+      await locker.query('ROLLBACK');
+    }
+    await delay(400);
+    isOver = true;
+    await Promise.all(clients);
+    await locker.end();
+    expect([...statuses.keys()]).toEqual([200]);
+    expect(statuses.get(200)).toBeGreaterThan(200);
   });
 });

@@ -11,14 +11,17 @@ const slowPerClient = 2;
  * does not take longer. Some dozen clients who ask again as soon as they are answered always make one stand, and are no overload.
  */
 const leastPatience = 100;
+/** Milliseconds without an end of work from which on everything is at a standstill, and how many of one are nobody's wait. */
+const shortestStall = 50;
+const longestStall = 500;
 /** Of its time a process that refuses requests may be busy. With more, they stand before one that has no time to read them. */
 const busiest = 0.95;
 /** Milliseconds over which that is taken, and how the requests that may be worked on become fewer by it, and more again. */
 const busyWindow = 100;
 const fewer = 0.7;
 const more = 1 / 16;
-/** Of how many requests of late the time of work is taken. */
-const workMemory = 32;
+/** The part of itself by which each request moves the time of work, up or down, to what most take: a standstill makes some of them long. */
+const workStep = 1 / 64;
 /** Requests that wait at most. */
 const waitingLimit = 1_000;
 /** Milliseconds between two words about requests that are turned away. */
@@ -64,7 +67,8 @@ const overloaded = new Problem(503, 'overloaded', 'There is more to do here than
 /**
  * Lets in as many requests as can be worked on at once; the others wait their turn. How long they wait tells of overload whatever
  * is scarce, processor or database, and before memory or event loop suffer, as what waits was not read yet. A burst is waited
- * out; in a queue that does not go away nobody waits for longer than a moment or than the work takes, however many ask. Where this
+ * out; in a queue that does not go away nobody waits for longer than a moment or than the work takes, however many ask. While
+ * nothing at all gets done, as when the database stands still, no time passes in the queue: that is no sign of too many. Where this
  * process has no time to refuse them, fewer are worked on: what is spent on those, here or beside it, is what it lacks.
  */
 export class AdmissionQueue {
@@ -73,10 +77,16 @@ export class AdmissionQueue {
   /** Each since when; the oldest first, as in the next two. */
   private readonly working = new Map<Visit, number>();
   private readonly slow = new Map<Visit, number>();
+  /** By the queue's own time, as are the next two moments. */
   private readonly waiting = new Map<Visit, number>();
   private readonly slowOf = new Map<string, number>();
   private standsSince = -Infinity;
   private emptySince = -Infinity;
+  /** When work ended last, or somebody began to wait where nobody did. */
+  private wentOnAt = -Infinity;
+  /** Milliseconds of the standstill since then that the queue's time leaves out, and of all. */
+  private stall = 0;
+  private stalls = 0;
   private timer: NodeJS.Timeout | undefined;
   private isHurried = false;
   private toldAt = -Infinity;
@@ -126,6 +136,7 @@ export class AdmissionQueue {
     if (this.takeOut(visit, now)) return;
     if (this.slow.delete(visit)) this.countSlow(visit, -1);
     else this.endWork(visit, now);
+    this.goOn(now);
     this.letIn(now);
   }
 
@@ -144,20 +155,22 @@ export class AdmissionQueue {
 
   /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
   private isHopeless(now: number): boolean {
-    if (this.waiting.size === 0 || now - this.standsSince <= leastPatience) return false;
+    if (this.waiting.size === 0 || now - this.stalls - this.standsSince <= leastPatience) return false;
     return this.waiting.size * this.workTime >= this.room * this.patience;
   }
 
   /** A queue that was empty for a moment only has stood all the time. */
   private putIn(visit: Visit, now: number): void {
-    if (this.waiting.size === 0 && now - this.emptySince > leastPatience) this.standsSince = now;
-    this.waiting.set(visit, now);
+    if (this.waiting.size === 0) this.goOn(now);
+    const queued = now - this.stalls;
+    if (this.waiting.size === 0 && queued - this.emptySince > leastPatience) this.standsSince = queued;
+    this.waiting.set(visit, queued);
     this.lookAfter(waitingPause);
   }
 
   private takeOut(visit: Visit, now: number): boolean {
     const isOut = this.waiting.delete(visit);
-    if (isOut && this.waiting.size === 0) this.emptySince = now;
+    if (isOut && this.waiting.size === 0) this.emptySince = now - this.stalls;
     return isOut;
   }
 
@@ -171,7 +184,22 @@ export class AdmissionQueue {
     const since = this.working.get(visit);
     if (since === undefined) return;
     this.working.delete(visit);
-    this.workTime += (Math.min(now - since, slowAfter) - this.workTime) / workMemory;
+    const step = (this.workTime + 1) * workStep;
+    this.workTime += Math.min(step, Math.max(-step, Math.min(now - since, slowAfter) - this.workTime));
+  }
+
+  private goOn(now: number): void {
+    this.noteStall(now);
+    this.wentOnAt = now;
+    this.stall = 0;
+  }
+
+  /** Slow work that ends once in a while is no standstill; and where nobody waits, there is nothing to note. */
+  private noteStall(now: number): void {
+    const stall = Math.min(now - this.wentOnAt, longestStall);
+    if (this.waiting.size === 0 || stall < Math.max(shortestStall, 2 * this.workTime)) return;
+    this.stalls += stall - this.stall;
+    this.stall = stall;
   }
 
   private letIn(now: number): void {
@@ -202,10 +230,12 @@ export class AdmissionQueue {
   private look(): void {
     const now = performance.now();
     this.timer = undefined;
+    this.noteStall(now);
     if (now - this.sharedAt >= busyWindow) this.setShare(now);
     this.setSlowAside(now);
     this.endLate(now);
-    if (now - this.standsSince > this.patience) this.turnAway(now);
+    const queued = now - this.stalls;
+    if (queued - this.standsSince > this.patience) this.turnAway(queued, now);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
     else if (this.workingCount > 0) this.lookAfter(workingPause);
@@ -243,10 +273,10 @@ export class AdmissionQueue {
     }
   }
 
-  private turnAway(now: number): void {
+  private turnAway(queued: number, now: number): void {
     const { patience } = this;
     for (const [visit, since] of this.waiting) {
-      if (now - since < patience) return;
+      if (queued - since < patience) return;
       this.takeOut(visit, now);
       this.refuse(visit);
     }
