@@ -2,11 +2,10 @@
 export default {
   rootDir: 'dist',
   testMatch: ['**/*.spec.js'],
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/libs/common/src/testing/jest/environment.js',
+  runtime: '<rootDir>/libs/common/src/testing/jest/runtime.js',
   transform: {},
   maxWorkers: 2,
-  // A worker keeps much of what each file loaded, and the collector looks through all of it.
-  workerIdleMemoryLimit: '512MB',
   testTimeout: 60_000,
   testSequencer: '<rootDir>/../jest.sequencer.js',
   globalSetup: '<rootDir>/libs/common/src/testing/global-setup.js',

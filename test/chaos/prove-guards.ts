@@ -18,10 +18,9 @@ interface Verdict {
 /** Runs a spec in a folder with its own copy of the compiled code. */
 function runSpec(folder: string, { spec, test }: Guard): Promise<Verdict> {
   return new Promise((resolve, reject) => {
-    const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
     const only = test === undefined ? [] : ['--testNamePattern', test];
     const jest = join('node_modules', 'jest', 'bin', 'jest.js');
-    const child = spawn(process.execPath, [...args, jest, '--runInBand', '--forceExit', spec, ...only], {
+    const child = spawn(process.execPath, [jest, '--runInBand', '--forceExit', spec, ...only], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

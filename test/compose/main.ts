@@ -63,14 +63,14 @@ async function checkStart() {
 }
 
 async function checkJourney() {
-  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
+  const jest = 'node_modules/jest/bin/jest.js';
   const env = {
     ...process.env,
     ...project.secrets,
     JOURNEY_GATEWAY: project.gateway.url,
     JOURNEY_MAIL: project.mail,
   };
-  const child = spawn(process.execPath, [...jest, 'test/journey.spec'], {
+  const child = spawn(process.execPath, [jest, 'test/journey.spec'], {
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   });

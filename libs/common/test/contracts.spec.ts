@@ -20,7 +20,9 @@ import { allContracts, type EventClass, OrNull, serviceNames, topology } from '#
 import { publishedEvent, publishedEvents } from '../../../asyncapi/event-schemas.js';
 import { findings, readGolden, record } from '../../../asyncapi/golden.js';
 
-const contracts = [...allContracts()].map(([type, contract]) => ({ ...contract, class: type as new () => object }));
+/** Without the one that stands for any event in other tests of this worker. */
+const declared = [...allContracts()].filter(([type]) => type.name !== 'NoteWritten');
+const contracts = declared.map(([type, contract]) => ({ ...contract, class: type as new () => object }));
 
 describe('the event contracts', () => {
   it.each(contracts)('$type has an example that is valid, with nothing that its class does not name', (contract) => {
@@ -49,7 +51,7 @@ describe('the event contracts', () => {
 describe('the golden corpus', () => {
   it('holds every contract, and breaks with none', () => {
     expect(readGolden().size).toBe(contracts.length);
-    expect(findings(publishedEvents(), readGolden())).toEqual([]);
+    expect(findings(publishedEvents(declared), readGolden())).toEqual([]);
   });
 });
 
