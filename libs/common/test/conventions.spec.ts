@@ -92,6 +92,14 @@ describe('an entity tag', () => {
     expect(tagOf(await http.send('HEAD', pathOf(created)))).toBe(tagOf(changed));
   });
 
+  it('does not depend on the white space of JSON, also where a text looks like it', async () => {
+    for (const body of ['" : "', '":"', '\\" : \\"']) {
+      const created = await http.post('/v1/notes', { body });
+      expect(created.status).toBe(201);
+      expect(tagOf(await http.get(pathOf(created)))).toBe(tagOf(created));
+    }
+  });
+
   it('spares an answer that is known', async () => {
     const note = await newNote();
     const get = (field: string) => http.get(pathOf(note), { 'if-none-match': field });

@@ -36,6 +36,18 @@ describe('POST /v1/customers', () => {
     expect((await member.http.get(`/v1/customers/${body.id}`)).body).toEqual(body);
   });
 
+  it.each(['" : "', '\\" : \\"', 'a\ttab, a\u2028line', '\u007f / \\ 😀'])(
+    'has the entity tag that PostgreSQL gives it, with %j in a text',
+    async (text) => {
+      const created = await member.http.post('/v1/customers', { ...ada, lastName: `x${text}x` });
+      const tag = created.headers.get('etag')!;
+      const path = `/v1/customers/${created.body.id}`;
+      const read = await member.http.get(path);
+      expect([read.body, read.headers.get('etag')]).toEqual([created.body, tag]);
+      expect((await member.http.send('PATCH', path, { firstName: 'A' }, { 'if-match': tag })).status).toBe(200);
+    },
+  );
+
   it('tells of the customer and of its link, to the organization that holds it', async () => {
     const { id, emails, phones, addresses } = await create();
     const [created, linked] = await crm.events(id, 2);

@@ -16,10 +16,13 @@ export function headersOf(
   json: string,
 ): AnswerHeaders {
   if (!entityTag && location === undefined) return none;
-  const answer = JSON.parse(json) as Readonly<Record<string, string>>;
-  const valueOf = (name: string): string => encodeURIComponent((name === 'id' ? answer : params)[name]!);
+  const valueOf = (name: string): string => encodeURIComponent(name === 'id' ? idIn(json) : params[name]!);
   return {
-    etag: entityTag ? entityTagOf(answer) : null,
+    etag: entityTag ? entityTagOf(json) : null,
     location: location?.replace(/:(\w+)/g, (_, name: string) => valueOf(name)) ?? null,
   };
 }
+
+/** Nearly every answer begins with its id. */
+const idIn = (json: string): string =>
+  /^\{"id" ?: ?"([\w-]+)"/.exec(json)?.[1] ?? (JSON.parse(json) as { readonly id: string }).id;

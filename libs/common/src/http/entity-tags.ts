@@ -1,5 +1,10 @@
 import { hash } from 'node:crypto';
 
+/** What PostgreSQL's `json_build_object` writes after each name; in other JSON it is at most a part of a text. */
+const looseColon = '" : ';
+
+const compact = (json: string): string => (json.includes(looseColon) ? JSON.stringify(JSON.parse(json)) : json);
+
 /** Characters of a tag, six bits each. */
 const tagLength = 22;
 
@@ -10,7 +15,7 @@ const tagLength = 22;
  * @param representation as an object or as JSON text
  */
 export function entityTagOf(representation: object | string): string {
-  const json = JSON.stringify(typeof representation === 'string' ? JSON.parse(representation) : representation);
+  const json = typeof representation === 'string' ? compact(representation) : JSON.stringify(representation);
   return `"${hash('sha256', json, 'base64url').slice(0, tagLength)}"`;
 }
 

@@ -1,7 +1,8 @@
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
+import { compactObject } from '#common/database/index';
 import { changedAfter, type Filters } from '#common/http/index';
 import type { Contacts, ContactView } from '../customers/customer.view.js';
-import { addressJson, emailJson, phoneJson } from '../customers/customer.sql.js';
+import { addressFields, emailFields, phoneFields } from '../customers/customer.sql.js';
 import { CustomerAddress } from './customer-address.entity.js';
 import { CustomerEmail } from './customer-email.entity.js';
 import { CustomerPhone } from './customer-phone.entity.js';
@@ -39,7 +40,7 @@ export const emails: ContactKind<'emails'> = {
   one: 'email',
   entity: CustomerEmail,
   table: 'customer_email',
-  json: emailJson,
+  json: compactObject(emailFields),
   filters: { email: 'x.email_lower = lower(?)', isPrimary, ...changed },
 };
 
@@ -48,7 +49,7 @@ export const phones: ContactKind<'phones'> = {
   one: 'phone',
   entity: CustomerPhone,
   table: 'customer_phone',
-  json: phoneJson,
+  json: compactObject(phoneFields),
   filters: { phone: 'x.phone = ?', type: 'x.type = ?', isPrimary, ...changed },
 };
 
@@ -57,6 +58,6 @@ export const addresses: ContactKind<'addresses'> = {
   one: 'address',
   entity: CustomerAddress,
   table: 'customer_address',
-  json: addressJson,
+  json: compactObject(addressFields),
   filters: { city: 'x.city = ?', state: 'x.state = ?', country: 'x.country = ?', ...changed },
 };
