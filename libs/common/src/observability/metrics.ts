@@ -18,15 +18,25 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Milliseconds between two looks at how late the event loop is; each wakes the process. */
 const loopPrecision = 100;
 
+let ofNode: Registry | undefined;
+
+/** Node's own metrics are the process's, made once: what observes its event loop and its collector cannot be taken back. */
+function nodeRegistry(): Registry {
+  if (ofNode) return ofNode;
+  ofNode = new Registry();
+  collectDefaultMetrics({ register: ofNode, eventLoopMonitoringPrecision: loopPrecision });
+  return ofNode;
+}
+
 /** What this process tells Prometheus; every value is read when it is asked for. */
 export class Metrics {
   private readonly registry = new Registry();
+  private readonly node = nodeRegistry();
   private readonly questions: (() => Promise<void>)[] = [];
   readonly contentType = this.registry.contentType;
 
   constructor(service: ServiceName | 'gateway') {
-    this.registry.setDefaultLabels({ service });
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: loopPrecision });
+    for (const registry of [this.registry, this.node]) registry.setDefaultLabels({ service });
     this.observeEventLoop();
   }
 
@@ -127,7 +137,7 @@ export class Metrics {
   }
 
   /** Prometheus' text format. */
-  text(): Promise<string> {
-    return this.registry.metrics();
+  async text(): Promise<string> {
+    return (await Promise.all([this.registry.metrics(), this.node.metrics()])).join('');
   }
 }
