@@ -194,6 +194,12 @@ export class AdmissionQueue {
     this.stall = 0;
   }
 
+  /** For a while nobody can tell a standstill from slow work. */
+  private mayStandStill(now: number): boolean {
+    const silence = now - this.wentOnAt;
+    return silence >= shortestStall && silence < longestStall;
+  }
+
   /** Slow work that ends once in a while is no standstill; and where nobody waits, there is nothing to note. */
   private noteStall(now: number): void {
     const stall = Math.min(now - this.wentOnAt, longestStall);
@@ -235,7 +241,7 @@ export class AdmissionQueue {
     this.setSlowAside(now);
     this.endLate(now);
     const queued = now - this.stalls;
-    if (queued - this.standsSince > this.patience) this.turnAway(queued, now);
+    if (queued - this.standsSince > this.patience && !this.mayStandStill(now)) this.turnAway(queued, now);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
     else if (this.workingCount > 0) this.lookAfter(workingPause);
