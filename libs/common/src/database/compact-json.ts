@@ -1,4 +1,4 @@
-/** Fields of a JSON object by name, each as an SQL expression; none that is JSON itself, which PostgreSQL would leave as it is. */
+/** Fields of a JSON object by name, each as an SQL expression. JSON among them, which stays as it is, has to be compact as well: no `jsonb`. */
 export type JsonFields = Readonly<Record<string, string>>;
 
 const rows = (fields: JsonFields, from = ''): string => {

@@ -1,3 +1,4 @@
+import { compactObject } from '#common/database/index';
 /** A conversation as clients see it. */
 export interface ConversationAnswer {
   readonly id: string;
@@ -9,5 +10,11 @@ export interface ConversationAnswer {
 }
 
 /** Builds a `ConversationAnswer` from a row of `conversations`. */
-export const conversationJson = `json_build_object('id', id, 'title', title, 'subject', subject, 'userId', user_id,
-  'createdAt', app.iso(created_at), 'updatedAt', app.iso(updated_at))`;
+export const conversationJson = compactObject({
+  id: 'id',
+  title: 'title',
+  subject: 'subject',
+  userId: 'user_id',
+  createdAt: 'app.iso(created_at)',
+  updatedAt: 'app.iso(updated_at)',
+});

@@ -1,3 +1,4 @@
+import { compactObject } from '#common/database/index';
 import type { MessageRole } from '#common/contracts/conversations/index';
 
 /** A message as clients see it. */
@@ -11,6 +12,11 @@ export interface MessageAnswer {
 }
 
 /** Builds a `MessageAnswer` from a row of `chat_messages` called m. */
-export const messageJson = `json_build_object('id', m.id, 'conversationId', m.conversation_id,
-  'messageContent', m.message_content, 'role', coalesce(m.role, 'user'),
-  'createdAt', app.iso(m.created_at), 'updatedAt', app.iso(m.updated_at))`;
+export const messageJson = compactObject({
+  id: 'm.id',
+  conversationId: 'm.conversation_id',
+  messageContent: 'm.message_content',
+  role: "coalesce(m.role, 'user')",
+  createdAt: 'app.iso(m.created_at)',
+  updatedAt: 'app.iso(m.updated_at)',
+});

@@ -1,5 +1,5 @@
 import { LlmApiKeyRejected, type LlmApiKeyState, LlmApiKeyVerified } from '#common/contracts/index';
-import type { Emission, RequestTx, Tx } from '#common/database/index';
+import { compactObject, type Emission, type RequestTx, type Tx } from '#common/database/index';
 import { notFound } from '#common/http/index';
 import { type CheckOutcome, checkReasons } from './check-outcome.js';
 import { LlmApiKey } from './llm-api-key.entity.js';
@@ -18,11 +18,20 @@ const details = Object.entries(checkReasons)
   .join(' ');
 
 /** What `answerOf` answers, as SQL. */
-export const keyJson = `json_build_object('id', k.id, 'provider', k.provider, 'baseUrl', k.base_url, 'last4', k.last4,
-  'verified', coalesce(k.verified, false), 'verificationStatus', k.verification_status,
-  'verificationReason', k.verification_reason, 'verificationDetail', CASE k.verification_reason ${details} END,
-  'checkedAt', app.iso(k.checked_at), 'verifiedAt', app.iso(k.verified_at), 'createdAt', app.iso(k.created_at),
-  'updatedAt', app.iso(k.updated_at))`;
+export const keyJson = compactObject({
+  id: 'k.id',
+  provider: 'k.provider',
+  baseUrl: 'k.base_url',
+  last4: 'k.last4',
+  verified: 'coalesce(k.verified, false)',
+  verificationStatus: 'k.verification_status',
+  verificationReason: 'k.verification_reason',
+  verificationDetail: `CASE k.verification_reason ${details} END`,
+  checkedAt: 'app.iso(k.checked_at)',
+  verifiedAt: 'app.iso(k.verified_at)',
+  createdAt: 'app.iso(k.created_at)',
+  updatedAt: 'app.iso(k.updated_at)',
+});
 
 export const answerOf = (key: KnownKey) => ({
   id: key.id,

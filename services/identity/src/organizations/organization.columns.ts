@@ -1,8 +1,14 @@
+import { compactObject } from '#common/database/index';
 import type { Organization } from './organization.entity.js';
 
 /** SQL of an organization (alias `o`) as JSON. */
-export const organizationJson = `json_build_object('id', o.id, 'name', o.name, 'isOperator', o.is_operator,
-  'createdAt', app.iso(o.created_at), 'updatedAt', app.iso(o.updated_at))`;
+export const organizationJson = compactObject({
+  id: 'o.id',
+  name: 'o.name',
+  isOperator: 'o.is_operator',
+  createdAt: 'app.iso(o.created_at)',
+  updatedAt: 'app.iso(o.updated_at)',
+});
 
 /** The same from what was read or written. */
 export const organizationAnswer = ({ id, name, isOperator, createdAt, updatedAt }: Organization) => ({

@@ -1,3 +1,4 @@
+import { compactObject } from '#common/database/index';
 import type { Profile } from './profile.entity.js';
 
 /** A profile with the end of its invitation, where it waits for one to be accepted. */
@@ -11,9 +12,17 @@ export const profileColumns = `p.id, p.organization_id AS "organizationId", p.ro
 export const invitationExpiresAt = `(SELECT i.expires_at FROM invitations AS i WHERE i.profile_id = p.id)`;
 
 /** SQL of a profile (alias `p`) as JSON. */
-export const profileJson = `json_build_object('id', p.id, 'organizationId', p.organization_id, 'userId', p.user_id,
-  'email', p.email, 'role', p.role, 'status', CASE WHEN p.user_id IS NULL THEN 'invited' ELSE 'active' END,
-  'invitationExpiresAt', app.iso(${invitationExpiresAt}), 'createdAt', app.iso(p.created_at), 'updatedAt', app.iso(p.updated_at))`;
+export const profileJson = compactObject({
+  id: 'p.id',
+  organizationId: 'p.organization_id',
+  userId: 'p.user_id',
+  email: 'p.email',
+  role: 'p.role',
+  status: "CASE WHEN p.user_id IS NULL THEN 'invited' ELSE 'active' END",
+  invitationExpiresAt: `app.iso(${invitationExpiresAt})`,
+  createdAt: 'app.iso(p.created_at)',
+  updatedAt: 'app.iso(p.updated_at)',
+});
 
 /** The same from what was read or written. */
 export const profileAnswer = (profile: InvitedProfile) => ({

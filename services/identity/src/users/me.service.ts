@@ -1,17 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
-import { UnitOfWork } from '#common/database/index';
+import { compactObject, UnitOfWork } from '#common/database/index';
 import { organizationJson } from '../organizations/organization.columns.js';
 import { profileJson } from '../profiles/profile.columns.js';
 import { eraseUser } from './erasure.js';
 import { accountErased } from './user.errors.js';
 
-const userJson = `json_build_object('id', u.id, 'email', u.email, 'emailConfirmedAt', app.iso(u.email_confirmed_at),
-  'lastSignInAt', app.iso(u.last_sign_in_at), 'createdAt', app.iso(u.created_at), 'updatedAt', app.iso(u.updated_at))`;
+const userJson = compactObject({
+  id: 'u.id',
+  email: 'u.email',
+  emailConfirmedAt: 'app.iso(u.email_confirmed_at)',
+  lastSignInAt: 'app.iso(u.last_sign_in_at)',
+  createdAt: 'app.iso(u.created_at)',
+  updatedAt: 'app.iso(u.updated_at)',
+});
+
+const meJson = compactObject({
+  user: userJson,
+  profile: `CASE WHEN p.id IS NOT NULL THEN ${profileJson} END`,
+  organization: `CASE WHEN o.id IS NOT NULL THEN ${organizationJson} END`,
+});
 
 const meText = `
-  SELECT json_build_object('user', ${userJson}, 'profile', CASE WHEN p.id IS NULL THEN NULL ELSE ${profileJson} END,
-    'organization', CASE WHEN o.id IS NULL THEN NULL ELSE ${organizationJson} END)::text AS item
+  SELECT ${meJson}::text AS item
   FROM users AS u
   LEFT JOIN user_profile AS p ON p.user_id = u.id
   LEFT JOIN organizations AS o ON o.id = p.organization_id

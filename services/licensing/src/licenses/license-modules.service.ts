@@ -1,15 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { LicenseModuleAdded, LicenseModuleRemoved } from '#common/contracts/index';
-import { type RequestTx, UnitOfWork } from '#common/database/index';
+import { compactObject, type RequestTx, UnitOfWork } from '#common/database/index';
 import { byText, type ListRow, notFound, pageJson, pageStatement, referenceNotFound } from '#common/http/index';
 import type { LicenseModulesQuery } from './dto/license-query.dto.js';
 import { LicenseModule } from './license-module.entity.js';
 import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
 
-const grantJson = `json_build_object('id', g.id, 'licenseId', g.license_id, 'moduleId', g.module_id, 'code', m.code,
-  'name', m.name, 'createdAt', app.iso(g.created_at))::text`;
+const grantJson = `${compactObject({
+  id: 'g.id',
+  licenseId: 'g.license_id',
+  moduleId: 'g.module_id',
+  code: 'm.code',
+  name: 'm.name',
+  createdAt: 'app.iso(g.created_at)',
+})}::text`;
 const grants = `license_modules AS g JOIN modules AS m ON m.id = g.module_id`;
 
 export interface Granted {
