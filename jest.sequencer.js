@@ -1,13 +1,33 @@
 import { sep } from 'node:path';
 import Sequencer from '@jest/test-sequencer';
 
-const wholeStack = `${sep}dist${sep}test${sep}`;
+/** The longest files. Beside one that keeps both processors busy runs one that mostly waits. */
+const longest = [
+  'test/chaos',
+  'test/membership',
+  'test/signing-keys',
+  'test/walls/walls',
+  'libs/common/test/relay',
+  'services/conversations/test/faults',
+  'services/identity/test/passwords',
+  'stack/stack',
+  'test/observability',
+  'services/identity/test/oidc',
+  'test/journey',
+  'libs/common/test/parking',
+  'test/two-leaders',
+  'libs/common/test/operations',
+];
+const startOf = `${sep}dist${sep}`;
 
-/** The files that start whole stacks take longest. At the end, the last of them would leave all workers but one idle. */
-export default class WholeStackFirst extends Sequencer {
+/** Long files first. At the end, the last of them would leave all workers but one idle. */
+export default class LongestFirst extends Sequencer {
   sort(tests) {
-    const sorted = super.sort(tests);
-    const isFirst = ({ path }) => path.includes(wholeStack);
-    return [...sorted.filter(isFirst), ...sorted.filter((test) => !isFirst(test))];
+    const place = ({ path }) => {
+      const file = path.slice(path.lastIndexOf(startOf) + startOf.length).replaceAll(sep, '/');
+      const index = longest.indexOf(file.replace(/\.spec\.js$/, ''));
+      return index < 0 ? longest.length : index;
+    };
+    return super.sort(tests).toSorted((a, b) => place(a) - place(b));
   }
 }
