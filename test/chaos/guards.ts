@@ -117,7 +117,8 @@ export async function withoutGuard({ name, file: guarded, pattern, without }: Gu
   const folder = await mkdtemp(join(tmpdir(), 'clarity-guard-'));
   try {
     await cp(resolve('dist'), join(folder, 'dist'), { recursive: true });
-    for (const file of ['package.json', 'jest.config.js']) await cp(resolve(file), join(folder, file));
+    for (const file of ['package.json', 'jest.config.js', 'jest.sequencer.js'])
+      await cp(resolve(file), join(folder, file));
     await symlink(resolve('node_modules'), join(folder, 'node_modules'));
     await writeFile(join(folder, 'dist', guarded), text.replace(pattern, without));
     return folder;
