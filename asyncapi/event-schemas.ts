@@ -38,7 +38,7 @@ export function publishedEvent(
 }
 
 /** The class of an event's data, and what it declares. */
-export type Contract = readonly [EventClass<object>, EventContractOptions];
+type Contract = readonly [EventClass<object>, EventContractOptions];
 
 const order = serviceNames.flatMap((service) => topology[service].types);
 

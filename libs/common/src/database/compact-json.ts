@@ -1,5 +1,14 @@
-/** Fields of a JSON object by name, each as an SQL expression. JSON among them, which stays as it is, has to be compact as well: no `jsonb`. */
+/**
+ * Fields of a JSON object by name, each as an SQL expression. JSON among them, which stays as it is, has to be compact as
+ * well: no `jsonb`.
+ */
 export type JsonFields = Readonly<Record<string, string>>;
+
+/** When a row was created and changed last, as answers tell it. */
+export const timesOf = (row: string): JsonFields => ({
+  createdAt: `app.iso(${row}.created_at)`,
+  updatedAt: `app.iso(${row}.updated_at)`,
+});
 
 const rows = (fields: JsonFields, from = ''): string => {
   const columns = Object.entries(fields).map(([name, value]) => `${value} AS "${name}"`);

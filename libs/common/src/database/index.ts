@@ -1,5 +1,5 @@
 export { sendBatch, type Statement, type StatementResult } from './batch.js';
-export { compactArray, compactObject, type JsonFields } from './compact-json.js';
+export { compactArray, compactObject, type JsonFields, timesOf } from './compact-json.js';
 export { type ConstraintProblems, isInfrastructure } from './errors.js';
 export { createPool } from './pool.js';
 export { migration, type SchemaChange } from './migration.js';

@@ -20,7 +20,10 @@ const busiest = 0.95;
 const busyWindow = 100;
 const fewer = 0.7;
 const more = 1 / 16;
-/** The part of itself by which each request moves the time of work, up or down, to what most take: a standstill makes some of them long. */
+/**
+ * The part of itself by which each request moves the time of work, up or down. So that becomes what most take: a standstill
+ * makes some of them long.
+ */
 const workStep = 1 / 64;
 /** Requests that wait at most. */
 const waitingLimit = 1_000;
@@ -155,22 +158,24 @@ export class AdmissionQueue {
 
   /** Whether the queue stands, and is so long that it would not be the visit's turn while it waits. */
   private isHopeless(now: number): boolean {
-    if (this.waiting.size === 0 || now - this.stalls - this.standsSince <= leastPatience) return false;
+    if (this.waiting.size === 0 || this.queueTime(now) - this.standsSince <= leastPatience) return false;
     return this.waiting.size * this.workTime >= this.room * this.patience;
   }
 
   /** A queue that was empty for a moment only has stood all the time. */
   private putIn(visit: Visit, now: number): void {
-    if (this.waiting.size === 0) this.goOn(now);
-    const queued = now - this.stalls;
-    if (this.waiting.size === 0 && queued - this.emptySince > leastPatience) this.standsSince = queued;
+    const queued = this.queueTime(now);
+    if (this.waiting.size === 0) {
+      this.goOn(now);
+      if (queued - this.emptySince > leastPatience) this.standsSince = queued;
+    }
     this.waiting.set(visit, queued);
     this.lookAfter(waitingPause);
   }
 
   private takeOut(visit: Visit, now: number): boolean {
     const isOut = this.waiting.delete(visit);
-    if (isOut && this.waiting.size === 0) this.emptySince = now - this.stalls;
+    if (isOut && this.waiting.size === 0) this.emptySince = this.queueTime(now);
     return isOut;
   }
 
@@ -186,6 +191,11 @@ export class AdmissionQueue {
     this.working.delete(visit);
     const step = (this.workTime + 1) * workStep;
     this.workTime += Math.min(step, Math.max(-step, Math.min(now - since, slowAfter) - this.workTime));
+  }
+
+  /** The queue's own time, which stands while the work does. */
+  private queueTime(now: number): number {
+    return now - this.stalls;
   }
 
   private goOn(now: number): void {
@@ -240,8 +250,8 @@ export class AdmissionQueue {
     if (now - this.sharedAt >= busyWindow) this.setShare(now);
     this.setSlowAside(now);
     this.endLate(now);
-    const queued = now - this.stalls;
-    if (queued - this.standsSince > this.patience && !this.mayStandStill(now)) this.turnAway(queued, now);
+    const isPatient = this.queueTime(now) - this.standsSince <= this.patience;
+    if (!isPatient && !this.mayStandStill(now)) this.turnAway(now);
     this.letIn(now);
     if (this.waiting.size > 0) this.lookAfter(waitingPause);
     else if (this.workingCount > 0) this.lookAfter(workingPause);
@@ -279,8 +289,9 @@ export class AdmissionQueue {
     }
   }
 
-  private turnAway(queued: number, now: number): void {
+  private turnAway(now: number): void {
     const { patience } = this;
+    const queued = this.queueTime(now);
     for (const [visit, since] of this.waiting) {
       if (queued - since < patience) return;
       this.takeOut(visit, now);

@@ -1,4 +1,5 @@
 import { compactObject } from '#common/database/index';
+
 /** A conversation as clients see it. */
 export interface ConversationAnswer {
   readonly id: string;

@@ -1,5 +1,5 @@
-import { compactObject } from '#common/database/index';
 import type { MessageRole } from '#common/contracts/conversations/index';
+import { compactObject, timesOf } from '#common/database/index';
 
 /** A message as clients see it. */
 export interface MessageAnswer {
@@ -17,6 +17,5 @@ export const messageJson = compactObject({
   conversationId: 'm.conversation_id',
   messageContent: 'm.message_content',
   role: "coalesce(m.role, 'user')",
-  createdAt: 'app.iso(m.created_at)',
-  updatedAt: 'app.iso(m.updated_at)',
+  ...timesOf('m'),
 });

@@ -1,20 +1,15 @@
-import { compactArray, compactObject, type JsonFields } from '#common/database/index';
+import { compactArray, compactObject, type JsonFields, timesOf } from '#common/database/index';
 
 /** The first wall, as a condition on `customers AS c`: who may read a customer, and who may change it. */
 export const mayRead = '(app.org() = ANY (c.organization_ids) OR c.user_id = app.usr() OR app.is_admin())';
 export const mayChange = '(app.org() = ANY (c.organization_ids) OR app.is_admin())';
 
-const times = (row: string): JsonFields => ({
-  createdAt: `app.iso(${row}.created_at)`,
-  updatedAt: `app.iso(${row}.updated_at)`,
-});
-
 const isPrimary = 'coalesce(x.is_primary, false)';
 const ofCustomer: JsonFields = { id: 'x.id', customerId: 'x.customer_id' };
 
 /** Of one row, named `x`, of each table that belongs to a customer. */
-export const emailFields: JsonFields = { ...ofCustomer, email: 'x.email', isPrimary, ...times('x') };
-export const phoneFields: JsonFields = { ...ofCustomer, phone: 'x.phone', type: 'x.type', isPrimary, ...times('x') };
+export const emailFields: JsonFields = { ...ofCustomer, email: 'x.email', isPrimary, ...timesOf('x') };
+export const phoneFields: JsonFields = { ...ofCustomer, phone: 'x.phone', type: 'x.type', isPrimary, ...timesOf('x') };
 export const addressFields: JsonFields = {
   ...ofCustomer,
   addressLine1: 'x.address_line1',
@@ -23,7 +18,7 @@ export const addressFields: JsonFields = {
   state: 'x.state',
   postalCode: 'x.postal_code',
   country: 'x.country',
-  ...times('x'),
+  ...timesOf('x'),
 };
 const createdAt = 'app.iso(x.created_at)';
 const organizationFields: JsonFields = { organizationId: 'x.organization_id', createdAt };
@@ -38,7 +33,7 @@ const ownFields: JsonFields = {
   name: 'c.name',
   firstName: 'c.first_name',
   lastName: 'c.last_name',
-  ...times('c'),
+  ...timesOf('c'),
 };
 
 /** A customer in a list. */

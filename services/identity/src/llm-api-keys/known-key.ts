@@ -1,5 +1,5 @@
 import { LlmApiKeyRejected, type LlmApiKeyState, LlmApiKeyVerified } from '#common/contracts/index';
-import { compactObject, type Emission, type RequestTx, type Tx } from '#common/database/index';
+import { compactObject, type Emission, type RequestTx, timesOf, type Tx } from '#common/database/index';
 import { notFound } from '#common/http/index';
 import { type CheckOutcome, checkReasons } from './check-outcome.js';
 import { LlmApiKey } from './llm-api-key.entity.js';
@@ -29,8 +29,7 @@ export const keyJson = compactObject({
   verificationDetail: `CASE k.verification_reason ${details} END`,
   checkedAt: 'app.iso(k.checked_at)',
   verifiedAt: 'app.iso(k.verified_at)',
-  createdAt: 'app.iso(k.created_at)',
-  updatedAt: 'app.iso(k.updated_at)',
+  ...timesOf('k'),
 });
 
 export const answerOf = (key: KnownKey) => ({

@@ -1,4 +1,4 @@
-import { compactObject } from '#common/database/index';
+import { compactObject, timesOf } from '#common/database/index';
 import type { Organization } from './organization.entity.js';
 
 /** SQL of an organization (alias `o`) as JSON. */
@@ -6,8 +6,7 @@ export const organizationJson = compactObject({
   id: 'o.id',
   name: 'o.name',
   isOperator: 'o.is_operator',
-  createdAt: 'app.iso(o.created_at)',
-  updatedAt: 'app.iso(o.updated_at)',
+  ...timesOf('o'),
 });
 
 /** The same from what was read or written. */

@@ -1,4 +1,4 @@
-import { compactObject } from '#common/database/index';
+import { compactObject, timesOf } from '#common/database/index';
 import type { Profile } from './profile.entity.js';
 
 /** A profile with the end of its invitation, where it waits for one to be accepted. */
@@ -20,8 +20,7 @@ export const profileJson = compactObject({
   role: 'p.role',
   status: "CASE WHEN p.user_id IS NULL THEN 'invited' ELSE 'active' END",
   invitationExpiresAt: `app.iso(${invitationExpiresAt})`,
-  createdAt: 'app.iso(p.created_at)',
-  updatedAt: 'app.iso(p.updated_at)',
+  ...timesOf('p'),
 });
 
 /** The same from what was read or written. */

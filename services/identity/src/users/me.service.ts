@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
-import { compactObject, UnitOfWork } from '#common/database/index';
+import { compactObject, timesOf, UnitOfWork } from '#common/database/index';
 import { organizationJson } from '../organizations/organization.columns.js';
 import { profileJson } from '../profiles/profile.columns.js';
 import { eraseUser } from './erasure.js';
@@ -11,8 +11,7 @@ const userJson = compactObject({
   email: 'u.email',
   emailConfirmedAt: 'app.iso(u.email_confirmed_at)',
   lastSignInAt: 'app.iso(u.last_sign_in_at)',
-  createdAt: 'app.iso(u.created_at)',
-  updatedAt: 'app.iso(u.updated_at)',
+  ...timesOf('u'),
 });
 
 const meJson = compactObject({

@@ -8,14 +8,14 @@ import { LicenseModule } from './license-module.entity.js';
 import { changeLicense, lockLicense, stateOf, tellLicense } from './license-record.js';
 import { licenseIsRevoked } from './license.errors.js';
 
-const grantJson = `${compactObject({
+const grantJson = compactObject({
   id: 'g.id',
   licenseId: 'g.license_id',
   moduleId: 'g.module_id',
   code: 'm.code',
   name: 'm.name',
   createdAt: 'app.iso(g.created_at)',
-})}::text`;
+});
 const grants = `license_modules AS g JOIN modules AS m ON m.id = g.module_id`;
 
 export interface Granted {
@@ -90,7 +90,7 @@ export class LicenseModulesService {
   /** Null when the license does not grant the module. */
   private async answer(tx: RequestTx, licenseId: string, moduleId: string): Promise<string | null> {
     const [row] = await tx.query<{ item: string }>(
-      `SELECT ${grantJson} AS item FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
+      `SELECT ${grantJson}::text AS item FROM ${grants} WHERE g.license_id = $1 AND g.module_id = $2`,
       [licenseId, moduleId],
     );
     return row?.item ?? null;

@@ -78,7 +78,7 @@ export class LicensesService {
 
   async get(context: RequestContext, id: string): Promise<string> {
     const [row] = await this.unitOfWork.read<{ item: string }>(context, {
-      text: `SELECT ${licenseJson} AS item FROM licenses AS l
+      text: `SELECT ${licenseJson}::text AS item FROM licenses AS l
         WHERE l.id = $1 AND (l.organization_id = app.org() OR app.is_admin())`,
       values: [id],
     });

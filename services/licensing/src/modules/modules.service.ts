@@ -1,22 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '#common/auth/index';
 import { ModuleCreated, ModuleUpdated } from '#common/contracts/index';
-import { compactObject, everyOrganization, type RequestTx, UnitOfWork } from '#common/database/index';
+import { compactObject, everyOrganization, type RequestTx, timesOf, UnitOfWork } from '#common/database/index';
 import { byText, byTime, changedAfter, type ListRow, notFound, pageJson, pageStatement } from '#common/http/index';
 import type { CreateModule } from './dto/create-module.dto.js';
 import type { ModulesQuery } from './dto/modules-query.dto.js';
 import type { UpdateModule } from './dto/update-module.dto.js';
 import { Module } from './module.entity.js';
 
-const moduleJson = `${compactObject({
+const moduleJson = compactObject({
   id: 'm.id',
   code: 'm.code',
   name: 'm.name',
-  createdAt: 'app.iso(m.created_at)',
-  updatedAt: 'app.iso(m.updated_at)',
-})}::text`;
+  ...timesOf('m'),
+});
 
-const oneText = `SELECT ${moduleJson} AS item FROM modules AS m WHERE m.id = $1`;
+const oneText = `SELECT ${moduleJson}::text AS item FROM modules AS m WHERE m.id = $1`;
 
 /** Whoever may read the catalogue: the members of any organization. */
 const audience = { organizations: [everyOrganization] };
