@@ -437,14 +437,17 @@ describe('the limit of a caller', () => {
     const { http } = await stack.service('crm', defineNotes, settings);
     const notes = http.as(token);
     await eventually(async () => expect((await notes.get(path)).status).toBe(200));
+    // A process that has just begun takes longer for a burst than the queue waits.
+    for (let n = 0; n < 50; n += 1) await Promise.all(Array.from({ length: 4 }, () => notes.get('/v1/notes')));
     const locker = new pg.Client({ connectionString: (await stack.database('crm')).owner });
     await locker.connect();
-    const statuses = new Map<number, number>();
+    const answers = new Map<string, number>();
     const until = performance.now() + 2_500;
     const client = async (): Promise<void> => {
       while (performance.now() < until) {
-        const { status } = await notes.get('/v1/notes');
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        const { status, body } = await notes.get('/v1/notes');
+        const answer = status === 200 ? '200' : `${status} ${body.code}`;
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
       }
     };
     const clients = Array.from({ length: 24 }, client);
@@ -456,7 +459,7 @@ describe('the limit of a caller', () => {
     }
     await Promise.all(clients);
     await locker.end();
-    expect([...statuses.keys()]).toEqual([200]);
-    expect(statuses.get(200)).toBeGreaterThan(100);
+    expect([...answers.keys()]).toEqual(['200']);
+    expect(answers.get('200')).toBeGreaterThan(100);
   });
 });
