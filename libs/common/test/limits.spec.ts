@@ -433,7 +433,7 @@ describe('the limit of a caller', () => {
 
   it('leaves the queue in peace while the database stands still for a moment', async () => {
     const { token } = members[0]!;
-    const settings = { IDENTITY_URL: identity.url, REQUESTS_AT_ONCE: '16' };
+    const settings = { IDENTITY_URL: identity.url, REQUESTS_AT_ONCE: '4' };
     const { http } = await stack.service('crm', defineNotes, settings);
     const notes = http.as(token);
     await eventually(async () => expect((await notes.get(path)).status).toBe(200));
@@ -450,7 +450,8 @@ describe('the limit of a caller', () => {
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
       }
     };
-    const clients = Array.from({ length: 24 }, client);
+    // Two of them always wait, which a busy machine lets in soon as well.
+    const clients = Array.from({ length: 6 }, client);
     for (let n = 0; n < 3; n += 1) {
       await delay(400);
       await locker.query('BEGIN; LOCK TABLE note');
@@ -460,6 +461,6 @@ describe('the limit of a caller', () => {
     await Promise.all(clients);
     await locker.end();
     expect([...answers.keys()]).toEqual(['200']);
-    expect(answers.get('200')).toBeGreaterThan(100);
+    expect(answers.get('200')).toBeGreaterThan(50);
   });
 });
